@@ -1,0 +1,42 @@
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use super::Timer;
+
+/// The sleep of a [`DynTimer`].
+pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Any [`Timer`] behind one type, for values that must not be generic over it.
+///
+/// A sleep costs one allocation. It is meant for clocks that tick once per connection and interval, not once per
+/// message.
+#[derive(Clone)]
+pub struct DynTimer(Arc<dyn Fn(Duration) -> BoxSleep + Send + Sync>);
+
+impl DynTimer {
+    /// Hides the type of `timer`.
+    #[must_use]
+    pub fn new<T>(timer: T) -> Self
+    where
+        T: Timer + Send + Sync + 'static,
+        T::Sleep: Send + 'static,
+    {
+        Self(Arc::new(move |duration| {
+            let sleep = timer.sleep(duration);
+            Box::pin(async move { drop(sleep.await) })
+        }))
+    }
+}
+
+impl Timer for DynTimer {
+    type Sleep = BoxSleep;
+
+    fn sleep(&self, duration: Duration) -> BoxSleep {
+        (self.0)(duration)
+    }
+}
+
+impl fmt::Debug for DynTimer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynTimer").finish_non_exhaustive()
+    }
+}

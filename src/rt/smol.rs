@@ -1,0 +1,29 @@
+use std::time::Duration;
+
+use super::{DynTimer, Spawn, Task, Timer};
+
+/// smol's clock and global executor: [`smol::Timer::after`] and [`smol::spawn`], with a name.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a unit value that users write by its name"
+)]
+pub struct Smol;
+
+impl Timer for Smol {
+    type Sleep = smol::Timer;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        smol::Timer::after(duration)
+    }
+}
+
+impl Spawn for Smol {
+    fn spawn(&self, task: Task) {
+        smol::spawn(task).detach();
+    }
+
+    fn timer(&self) -> Option<DynTimer> {
+        Some(DynTimer::new(*self))
+    }
+}

@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+use super::{DynTimer, Spawn, Task, Timer};
+
+/// tokio's clock and executor: [`tokio::time::sleep`] and [`tokio::spawn`], with a name.
+///
+/// Both want to be called inside of a tokio runtime, and panic outside, as tokio itself does.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a unit value that users write by its name"
+)]
+pub struct Tokio;
+
+impl Timer for Tokio {
+    type Sleep = tokio::time::Sleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        tokio::time::sleep(duration)
+    }
+}
+
+impl Spawn for Tokio {
+    fn spawn(&self, task: Task) {
+        drop(tokio::spawn(task));
+    }
+
+    fn timer(&self) -> Option<DynTimer> {
+        Some(DynTimer::new(*self))
+    }
+}
