@@ -114,7 +114,7 @@ fn is_pure(file: &Source) -> bool {
         Some(_) => file.path.starts_with(entry) && !file.is_front_page(),
         None => file.path == entry,
     };
-    PURE.iter().any(|entry| listed(entry))
+    PURE.iter().any(listed)
 }
 
 fn rank(area: &str) -> Option<usize> {

@@ -1,0 +1,85 @@
+# What the scripts share. Source it: . "$(dirname "$0")/lib.sh"
+# Sets: root (the repository), build (the folder of cargo's debug output), cache (a folder for what is installed).
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${CARGO_TARGET_DIR:-$root/target}/debug
+cache=${TOWER_REALTIME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tower-realtime}
+mkdir -p "$cache"
+scratch=$(mktemp -d)
+servers=()
+
+# Ends what this script started, by process id, and nothing else.
+cleanup() {
+  local pid
+  for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${servers[@]}"; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+fail() { echo "$*" >&2; exit 1; }
+
+# need COMMAND PACKAGE: installs a Debian package where the command is missing.
+need() {
+  command -v "$1" >/dev/null && return
+  local as=()
+  [ "$(id -u)" = 0 ] || as=(sudo -n)
+  command -v apt-get >/dev/null || fail "'$1' is missing, and there is no apt-get to install '$2' with"
+  echo "installing $2"
+  if ! "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2" >"$scratch/apt" 2>&1; then
+    "${as[@]}" apt-get update >"$scratch/apt" 2>&1 || { cat "$scratch/apt"; fail "apt-get update failed"; }
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2" >"$scratch/apt" 2>&1 ||
+      { tail -20 "$scratch/apt"; fail "could not install $2"; }
+  fi
+  command -v "$1" >/dev/null || fail "$2 does not bring the command '$1'"
+}
+
+# example NAME...: builds examples in the dev profile.
+example() {
+  local names=() name
+  for name; do names+=(--example "$name"); done
+  (cd "$root" && cargo build --quiet "${names[@]}")
+}
+
+# serve VARIABLE NAME [ARGUMENT...]: starts an example and sets VARIABLE to the first http address that it prints,
+# and VARIABLE_pid to its process.
+serve() {
+  local variable=$1 name=$2 log="$scratch/$2.$RANDOM.log" line
+  shift 2
+  "$build/examples/$name" "$@" >"$log" 2>&1 &
+  local pid=$!
+  servers+=("$pid")
+  for _ in $(seq 200); do
+    line=$(grep -o 'http://[0-9.]*:[0-9]*' "$log" | head -1 || true)
+    [ -n "$line" ] && break
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  [ -n "$line" ] || { cat "$log"; fail "$name printed no address"; }
+  printf -v "$variable" %s "$line"
+  printf -v "${variable}_pid" %s "$pid"
+}
+
+# suites: sets `suites` to a working copy of the shared conformance suites, or ends: with a failure in CI.
+suites() {
+  local from=${CONFORMANCE:-$root/../shared/conformance}
+  if [ ! -d "$from" ]; then
+    [ "${CI:-}" != true ] || fail "no conformance suites at $from: set CONFORMANCE to their folder"
+    echo "no conformance suites at $from (set CONFORMANCE to their folder): nothing was run"
+    exit 0
+  fi
+  suites=$cache/conformance
+  mkdir -p "$suites"
+  cp -ru "$from/." "$suites/"
+  chmod -R u+w "$suites"
+  if ! "$suites/install.sh" >"$scratch/install" 2>&1; then
+    apt_update
+    "$suites/install.sh" >"$scratch/install" 2>&1 || { tail -20 "$scratch/install"; fail "the suites did not install"; }
+  fi
+}
+
+apt_update() {
+  local as=()
+  [ "$(id -u)" = 0 ] || as=(sudo -n)
+  "${as[@]}" apt-get update >"$scratch/apt" 2>&1 || { tail -5 "$scratch/apt"; fail "apt-get update failed"; }
+}
