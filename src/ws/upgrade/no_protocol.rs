@@ -1,0 +1,9 @@
+//! Without HTTP/2, hyper has no `:protocol`.
+
+use http::Extensions;
+
+use super::ConnectProtocol;
+
+pub(super) const fn of(_: &Extensions) -> Option<ConnectProtocol> {
+    None
+}

@@ -1,0 +1,11 @@
+//! hyper's `:protocol` as ours.
+
+use http::Extensions;
+use hyper::ext::Protocol;
+
+use super::ConnectProtocol;
+
+pub(super) fn of(extensions: &Extensions) -> Option<ConnectProtocol> {
+    let theirs = extensions.get::<Protocol>()?;
+    Some(ConnectProtocol::new(theirs.as_str()))
+}
