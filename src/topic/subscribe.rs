@@ -1,0 +1,215 @@
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::{FusedStream, Stream};
+
+use super::{
+    lagged::{Lagged, OnLag},
+    publish::Topic,
+    ring::{Position, Read, Ring},
+    shared::{Dropped, Shared, State},
+};
+use crate::wakers::Key;
+
+/// The reading side of a [`Topic`]: a stream of what was published since it began.
+///
+/// It reads up to 32 items at a time. Dropping it unregisters it, and what was kept for it alone is freed.
+///
+/// # Cancel safety
+///
+/// A dropped `next()` loses nothing.
+pub struct Subscription<T> {
+    shared: Arc<Shared<T>>,
+    /// `None` once it has ended.
+    key: Option<Key>,
+    reader: Reader<T>,
+    /// A topic of a registry lives as long as its readers.
+    keep: Option<Topic<T>>,
+}
+
+/// What a subscription knows beside the topic's lock.
+struct Reader<T> {
+    cursor: Position,
+    on_lag: OnLag,
+    missed: u64,
+    /// Read already, in one go, and yielded one by one. It has no memory while it is empty.
+    batch: VecDeque<T>,
+}
+
+/// How many items are read under one lock: enough to make the lock cheap, few enough to keep others waiting for
+/// well under a microsecond each.
+const BATCH: usize = 32;
+
+impl<T> Subscription<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>, keep: Option<Topic<T>>) -> Self {
+        let (cursor, key) = {
+            let mut state = shared.lock();
+            (state.ring.next(), state.readers.insert())
+        };
+        Self {
+            shared,
+            key: Some(key),
+            reader: Reader {
+                cursor,
+                on_lag: OnLag::default(),
+                missed: 0,
+                batch: VecDeque::new(),
+            },
+            keep,
+        }
+    }
+
+    /// What happens when this reader falls behind. The default is [`OnLag::Report`].
+    #[must_use]
+    pub const fn on_lag(mut self, on_lag: OnLag) -> Self {
+        self.reader.on_lag = on_lag;
+        self
+    }
+
+    /// How many items this reader has missed so far.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.reader.missed
+    }
+
+    /// Gives up the membership and what was kept for it.
+    fn leave(&mut self) {
+        let Some(key) = self.key.take() else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        let waker = state.readers.remove(key);
+        let dropped = state.ring.release(self.reader.cursor);
+        drop(state);
+        drop((waker, dropped));
+        self.keep = None;
+    }
+}
+
+impl<T: Clone> Subscription<T> {
+    fn poll_log(&mut self, cx: &Context<'_>) -> Poll<Option<Result<T, Lagged>>> {
+        let Some(key) = &self.key else {
+            return Poll::Ready(None);
+        };
+        let mut dropped = Dropped::none();
+        let mut state = self.shared.lock();
+        state.expire(&mut dropped);
+        let read = self.reader.read(&mut state, &mut dropped);
+        if read.is_none() && !state.closed {
+            state.readers.wait(key, cx.waker());
+            return Poll::Pending;
+        }
+        drop(state);
+        drop(dropped);
+        let lagged = matches!(read, Some(Err(_)));
+        if read.is_none() || lagged && self.reader.on_lag == OnLag::Disconnect {
+            self.leave();
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<T: Clone> Reader<T> {
+    /// The next item, with more of them put into the batch, or what was missed.
+    fn read(
+        &mut self,
+        state: &mut State<T>,
+        dropped: &mut Dropped<T>,
+    ) -> Option<Result<T, Lagged>> {
+        loop {
+            match state.ring.read(self.cursor) {
+                Read::Empty => return None,
+                Read::Item(item, behind) => {
+                    self.cursor = behind;
+                    self.read_ahead(&mut state.ring);
+                    return Some(Ok(item));
+                }
+                Read::Missed(missed, oldest) => {
+                    let missed = self.fall_behind(missed, oldest, &mut state.ring, dropped);
+                    if self.on_lag != OnLag::DropOldest {
+                        return Some(Err(Lagged::new(missed)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_ahead(&mut self, ring: &mut Ring<T>) {
+        while self.batch.len() < BATCH - 1 {
+            let Read::Item(item, behind) = ring.read(self.cursor) else {
+                return;
+            };
+            self.cursor = behind;
+            self.batch.push_back(item);
+        }
+    }
+
+    /// Goes to where reading goes on, and says how much that leaves out.
+    fn fall_behind(
+        &mut self,
+        missed: u64,
+        oldest: Position,
+        ring: &mut Ring<T>,
+        dropped: &mut Dropped<T>,
+    ) -> u64 {
+        let mut missed = missed;
+        self.cursor = oldest;
+        if self.on_lag == OnLag::SkipToLive {
+            missed += ring.next() - oldest;
+            self.cursor = ring.next();
+            dropped.extend(ring.release(oldest));
+        }
+        self.missed += missed;
+        missed
+    }
+}
+
+impl<T: Clone> Stream for Subscription<T> {
+    type Item = Result<T, Lagged>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let batch = &mut self.reader.batch;
+        let Some(item) = batch.pop_front() else {
+            return self.poll_log(cx);
+        };
+        if batch.is_empty() {
+            *batch = VecDeque::new();
+        }
+        Poll::Ready(Some(Ok(item)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let ready = self.reader.batch.len();
+        (ready, self.key.is_none().then_some(ready))
+    }
+}
+
+impl<T: Clone> FusedStream for Subscription<T> {
+    fn is_terminated(&self) -> bool {
+        self.key.is_none() && self.reader.batch.is_empty()
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T> Unpin for Subscription<T> {}
+
+impl<T> Drop for Subscription<T> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<T> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("on_lag", &self.reader.on_lag)
+            .field("missed", &self.reader.missed)
+            .field("ended", &self.key.is_none())
+            .finish_non_exhaustive()
+    }
+}
