@@ -1,1 +1,43 @@
-//! (front page)
+//! Server-Sent Events (WHATWG HTML, section 9.2): a response that goes on, event by event.
+//!
+//! # A server
+//!
+//! [`Sse`] makes a response of a stream of [`Event`]s, in axum, in hyper, and in everything else that speaks [`http`]:
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use axum::{Router, response::IntoResponse, routing::get};
+//! use futures_util::{StreamExt, stream};
+//! use tower_realtime::sse::{Event, EventName, KeepAlive, Sse};
+//!
+//! const TICK: EventName = EventName::from_static("tick");
+//!
+//! async fn ticks() -> impl IntoResponse {
+//!     let events = stream::iter(0..10u64)
+//!         .map(|n| Ok::<_, Infallible>(Event::new(n.to_string()).name(TICK).id(n)));
+//!     Sse::new(events)
+//!         .keep_alive(KeepAlive::new(tokio::time::sleep))
+//!         .into_response()
+//! }
+//!
+//! let app: Router = Router::new().route("/ticks", get(ticks));
+//! ```
+
+// Server.
+mod accept;
+mod boundary;
+mod encode;
+mod event;
+mod gather;
+pub mod keep_alive;
+mod response;
+
+pub use self::accept::accepts_events;
+pub use self::boundary::Boundary;
+pub use self::encode::Encoded;
+pub use self::event::{Comment, Event, EventId, EventName, InvalidEventId, InvalidEventName};
+pub use self::gather::EventBody;
+pub use self::keep_alive::{KeepAlive, KeepAliveBody, NoKeepAlive};
+pub use self::response::Sse;
+
+// Client.
