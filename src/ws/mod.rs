@@ -5,6 +5,4 @@ pub mod handshake;
 #[allow(dead_code, unused_imports)]
 pub mod upgrade;
 
-mod predicate;
-
 pub use self::handshake::{HostPolicy, InvalidOrigin, Origin, OriginPolicy, Rejection};

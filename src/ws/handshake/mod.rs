@@ -33,6 +33,7 @@ mod key;
 mod offer;
 mod origin;
 mod policy;
+mod predicate;
 mod rejection;
 mod reply;
 mod subprotocol;

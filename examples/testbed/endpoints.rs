@@ -1,0 +1,148 @@
+use std::{convert::Infallible, future::Future, pin::Pin, str::FromStr, sync::Arc};
+
+use axum::{Router, extract::State, routing::any};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::{body::Incoming, service::Service};
+use tower_realtime::{BoxError, sse::Encoded, topic::Topic};
+
+use crate::{arguments::Arguments, sse};
+
+pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Testbed {
+    events: Topic<Encoded>,
+}
+
+impl Testbed {
+    pub(crate) fn new(arguments: &Arguments) -> Result<Self, BoxError> {
+        if arguments.deflate.is_some() || arguments.same_origin {
+            return Err(
+                "there are no WebSockets yet, so neither --deflate nor --same-origin".into(),
+            );
+        }
+        Ok(Self {
+            events: Topic::new(1024),
+        })
+    }
+
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+    {
+        let path = request.uri().path();
+        match path {
+            "/" => text("text/html", "<!doctype html><title>testbed</title>"),
+            "/set-cookie" => set_cookie(),
+            "/sse" => sse::subscribe(&self.events),
+            "/sse/kinds" => sse::kinds(),
+            "/sse/count" => sse::count(&request),
+            "/sse/echo-id" => sse::echo_id(&request),
+            "/sse/cors" => sse::cors(&request),
+            "/sse/no-cors" => sse::no_cors(),
+            "/sse/204" => status(StatusCode::NO_CONTENT),
+            "/sse/500" => status(StatusCode::INTERNAL_SERVER_ERROR),
+            "/sse/wrong-type" => sse::wrong_type(),
+            _ => match path.strip_prefix("/pub/").map(str::to_owned) {
+                Some(count) if request.method() == Method::POST => {
+                    sse::publish(&self.events, &count, request).await
+                }
+                _ => status(StatusCode::NOT_FOUND),
+            },
+        }
+    }
+}
+
+/// Without a framework.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain(pub(crate) Arc<Testbed>);
+
+impl Service<Request<Incoming>> for Plain {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let testbed = Arc::clone(&self.0);
+        Box::pin(async move { Ok(testbed.answer(request).await) })
+    }
+}
+
+/// With axum's router in front.
+pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
+    let mut router = Router::new();
+    for path in PATHS {
+        router = router.route(path, any(handle));
+    }
+    router.with_state(testbed)
+}
+
+const PATHS: &[&str] = &[
+    "/",
+    "/set-cookie",
+    "/sse",
+    "/sse/kinds",
+    "/sse/count",
+    "/sse/echo-id",
+    "/sse/cors",
+    "/sse/no-cors",
+    "/sse/204",
+    "/sse/500",
+    "/sse/wrong-type",
+    "/pub/{count}",
+];
+
+async fn handle(
+    State(testbed): State<Arc<Testbed>>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    testbed.answer(request).await
+}
+
+/// A value of the query, or `default` where it is missing or wrong.
+pub(crate) fn query<B, T: FromStr>(request: &Request<B>, name: &str, default: T) -> T {
+    raw_query(request, name)
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
+}
+
+/// A value of the query as it stands there. The suites escape nothing.
+pub(crate) fn raw_query<'a, B>(request: &'a Request<B>, name: &str) -> Option<&'a str> {
+    let mut pairs = request
+        .uri()
+        .query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+pub(crate) fn text(content_type: &'static str, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(full(text));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+pub(crate) fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = status;
+    response
+}
+
+fn set_cookie() -> Response<Body> {
+    let mut response = text("text/html", "<!doctype html><title>testbed</title>");
+    response
+        .headers_mut()
+        .insert("set-cookie", HeaderValue::from_static("who=me; Path=/"));
+    response
+}
+
+fn full(text: &'static str) -> Body {
+    Full::new(Bytes::from_static(text.as_bytes()))
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}

@@ -1,0 +1,124 @@
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use hyper::{body::Incoming, service::Service};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    arguments::Stack,
+    endpoints::{self, Testbed},
+};
+
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    // Load generators open thousands of connections at once.
+    socket.listen(4096)
+}
+
+/// Accepts for ever.
+pub(crate) async fn serve(
+    plain: TcpListener,
+    secure: Option<(TcpListener, TlsAcceptor)>,
+    stack: Stack,
+    testbed: Arc<Testbed>,
+) -> Infallible {
+    match stack {
+        Stack::Hyper => accept(plain, secure, endpoints::Plain(testbed)).await,
+        Stack::Axum => {
+            accept(
+                plain,
+                secure,
+                TowerToHyperService::new(endpoints::router(testbed)),
+            )
+            .await
+        }
+    }
+}
+
+async fn accept<S, B>(
+    plain: TcpListener,
+    secure: Option<(TcpListener, TlsAcceptor)>,
+    service: S,
+) -> Infallible
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<tower_realtime::BoxError>,
+{
+    let over_tls = async {
+        let Some((listener, tls)) = secure else {
+            return std::future::pending().await;
+        };
+        loop {
+            let (stream, tls, service) = (next(&listener).await, tls.clone(), service.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = tls.accept(stream).await {
+                    connection(stream, service).await;
+                }
+            });
+        }
+    };
+    let over_tcp = async {
+        loop {
+            let stream = next(&plain).await;
+            tokio::spawn(connection(stream, service.clone()));
+        }
+    };
+    tokio::select! {
+        never = over_tls => never,
+        never = over_tcp => never,
+    }
+}
+
+async fn next(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Events and small messages must not wait for the answer to the ones before.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            // Out of file descriptors: give connections time to end.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection<T, S, B>(stream: T, service: S)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<tower_realtime::BoxError>,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .enable_connect_protocol();
+    // A peer that goes away is no fault of this server.
+    let _ = builder
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        .await;
+}
