@@ -10,7 +10,7 @@ const PURE: &[&str] = &[
     "lifecycle/age.rs",
     "log/resume.rs",
     "sse/boundary.rs",
-    "sse/decode.rs",
+    "sse/decode/",
     "sse/encode.rs",
     "sse/event.rs",
     "sse/keep_alive/pulse.rs",

@@ -22,6 +22,10 @@
 //!
 //! let app: Router = Router::new().route("/ticks", get(ticks));
 //! ```
+//!
+//! # A client
+//!
+//! [`EventStream`] makes [`Message`]s of the body of a response, and [`Decoder`] of bytes, wherever they come from.
 
 // Server.
 mod accept;
@@ -41,3 +45,14 @@ pub use self::keep_alive::{KeepAlive, KeepAliveBody, NoKeepAlive};
 pub use self::response::Sse;
 
 // Client.
+mod decode;
+mod error;
+mod message;
+mod stream;
+mod text;
+
+pub use self::decode::{Decoder, Limits};
+pub use self::error::Error;
+pub use self::message::Message;
+pub use self::stream::{EventStream, StreamBody};
+pub use self::text::Text;

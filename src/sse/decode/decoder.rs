@@ -1,0 +1,199 @@
+//! The decoder: chunks in, messages out. Pure.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+
+use crate::sse::{Error, Message, Text};
+
+use super::{
+    Limits,
+    block::Block,
+    lines::{Line, Lines},
+    utf8::Utf8,
+};
+
+/// Decodes an event stream, by the rules of the HTML standard to the letter.
+///
+/// Give it bytes in pieces of any size with [`push`](Self::push) or [`push_bytes`](Self::push_bytes), then take
+/// messages out, as it is an [`Iterator`], until there are none. After `None` more bytes bring more messages.
+/// An event is there as soon as the bytes of its blank line are. At the end of a stream there is nothing to do: an
+/// event without its blank line is dropped, as the standard has it.
+///
+/// Decoding happens while messages are taken. So what it holds is what was pushed, and the [`Limits`] bound what it
+/// keeps beyond that: one line and the data of one event.
+///
+/// It has no clock and does no I/O; [`EventStream`](crate::sse::EventStream) is this over an HTTP body.
+///
+/// ```
+/// use tower_realtime::sse::Decoder;
+///
+/// let mut decoder = Decoder::new();
+/// decoder.push(b"id: 7\nevent: tick\ndata: 12:0");
+/// assert!(decoder.next().is_none());
+///
+/// decoder.push(b"0\n\nretry: 500\n");
+/// let message = decoder.next().expect("an event")?;
+/// assert_eq!(message.event, "tick");
+/// assert_eq!(message.data, "12:00");
+/// assert_eq!(message.last_event_id, "7");
+///
+/// assert!(decoder.next().is_none());
+/// assert_eq!(decoder.retry().expect("a retry").as_millis(), 500);
+/// # Ok::<(), tower_realtime::sse::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Only a limit can fail. The messages before it come first, then the error, then nothing more.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    utf8: Utf8,
+    lines: Lines,
+    block: Block,
+    /// What was pushed and not looked at yet.
+    queue: VecDeque<Bytes>,
+    limits: Limits,
+    failed: bool,
+}
+
+impl Decoder {
+    /// A decoder for a new stream.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A decoder for a stream that goes on after another: events that set no id carry `last_event_id`.
+    #[must_use]
+    pub fn resume(last_event_id: impl Into<Text>) -> Self {
+        Self {
+            block: Block::resume(last_event_id.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Sets how much it may hold. By default 1 MiB for a line and 8 MiB for an event.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Adds bytes of the stream. They are copied; [`push_bytes`](Self::push_bytes) shares them.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if !self.extend_line(bytes) {
+            self.push_bytes(Bytes::copy_from_slice(bytes));
+        }
+    }
+
+    /// Adds bytes of the stream. Messages will share their memory where they are one line inside of it.
+    pub fn push_bytes(&mut self, bytes: Bytes) {
+        if !self.failed && !bytes.is_empty() && !self.extend_line(&bytes) {
+            self.queue.push_back(bytes);
+        }
+    }
+
+    /// The id to resume after: of the last block that has ended. Empty while there is none.
+    #[must_use]
+    pub fn last_event_id(&self) -> &Text {
+        self.block.last_event_id()
+    }
+
+    /// How long the server wants a client to wait before it connects again, if it has said so.
+    #[must_use]
+    pub fn retry(&self) -> Option<Duration> {
+        self.block.retry()
+    }
+
+    /// Puts a short piece from the middle of a line where it belongs, as servers that write a few bytes at a time
+    /// would have the whole machinery run for each.
+    fn extend_line(&mut self, bytes: &[u8]) -> bool {
+        let plain = bytes.len() <= PIECE
+            && self.queue.is_empty()
+            && self.lines.is_in_line()
+            && self.utf8.is_plain()
+            && bytes
+                .iter()
+                .all(|&byte| byte != b'\n' && byte != b'\r' && byte < 0x80);
+        match std::str::from_utf8(bytes) {
+            Ok(piece) if plain && self.lines.unfinished() + piece.len() <= self.limits.line => {
+                self.lines.extend(piece);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads lines until an event is complete or the chunk is used up.
+    fn read(&mut self) -> Result<Option<Message>, Error> {
+        loop {
+            if self.block.is_empty() {
+                self.lines.skip_idle(self.limits.line);
+            }
+            let Some(line) = self.lines.next() else {
+                self.block.detach(self.lines.chunk());
+                return self.check_line(self.lines.unfinished()).map(|()| None);
+            };
+            let taken = match line {
+                Line::Here(line) if line.is_empty() => {
+                    if let Some(message) = self.block.end(self.lines.chunk()) {
+                        return Ok(Some(message));
+                    }
+                    continue;
+                }
+                Line::Here(line) => {
+                    self.check_line(line.len())?;
+                    self.block.line(self.lines.chunk(), line, self.limits.event)
+                }
+                Line::Joined => {
+                    self.check_line(self.lines.unfinished())?;
+                    let taken = self.block.joined(self.lines.joined(), self.limits.event);
+                    self.lines.clear_joined();
+                    taken
+                }
+            };
+            taken.map_err(|_| Error::event_too_large(self.limits.event))?;
+        }
+    }
+
+    fn check_line(&self, length: usize) -> Result<(), Error> {
+        if length > self.limits.line {
+            return Err(Error::line_too_long(self.limits.line));
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self) {
+        let limits = self.limits;
+        *self = Self {
+            failed: true,
+            block: std::mem::take(&mut self.block),
+            ..Self::default()
+        };
+        self.limits = limits;
+    }
+}
+
+impl Iterator for Decoder {
+    type Item = Result<Message, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.read() {
+                Ok(Some(message)) => return Some(Ok(message)),
+                Ok(None) => {
+                    let bytes = self.queue.pop_front()?;
+                    self.lines.load(self.utf8.decode(bytes));
+                }
+                Err(error) => {
+                    self.fail();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+/// Pieces up to here are looked at byte by byte.
+const PIECE: usize = 16;

@@ -1,0 +1,152 @@
+//! Text to lines, at any chunking. Pure.
+
+use std::ops::Range;
+
+use bytestring::ByteString;
+
+/// Cuts chunks into lines. CR, LF and CRLF end a line each, mixed as they may be.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    chunk: ByteString,
+    /// Where the next line begins.
+    at: usize,
+    /// The next line feed and carriage return at or after `at`, or the end of the chunk. Both are remembered, so
+    /// that each chunk is searched once for each, whatever it is made of.
+    lf: usize,
+    cr: usize,
+    /// The start of a line whose end has not come.
+    cut: String,
+    /// The last line ended with the CR that ended its chunk: an LF that follows belongs to it.
+    after_cr: bool,
+}
+
+/// Where a line is.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// In the chunk.
+    Here(Range<usize>),
+    /// In [`Lines::joined`], as it came in several chunks.
+    Joined,
+}
+
+impl Lines {
+    /// The next chunk. The one before must have been read to its end.
+    pub(super) fn load(&mut self, chunk: ByteString) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.chunk = chunk;
+        self.at = usize::from(self.after_cr && self.chunk.as_bytes()[0] == b'\n');
+        self.after_cr = false;
+        self.lf = find(b'\n', self.chunk.as_bytes(), self.at);
+        self.cr = find(b'\r', self.chunk.as_bytes(), self.at);
+    }
+
+    pub(super) fn chunk(&self) -> &ByteString {
+        &self.chunk
+    }
+
+    /// The line of [`Line::Joined`]. It is to be cleared before the next line is asked for.
+    pub(super) fn joined(&mut self) -> &mut String {
+        &mut self.cut
+    }
+
+    /// Forgets the line of [`Line::Joined`], and its memory where that has become large.
+    pub(super) fn clear_joined(&mut self) {
+        self.cut.clear();
+        self.cut.shrink_to(KEPT);
+    }
+
+    /// The length of the line whose end has not come.
+    pub(super) fn unfinished(&self) -> usize {
+        self.cut.len()
+    }
+
+    /// Whether the next byte is in mid-line, with nothing before it left to be read.
+    pub(super) fn is_in_line(&self) -> bool {
+        !self.cut.is_empty() && self.at == self.chunk.len()
+    }
+
+    /// Takes a piece from the middle of a line, which holds no line end.
+    pub(super) fn extend(&mut self, piece: &str) {
+        self.cut.push_str(piece);
+    }
+
+    /// The next whole line. At `None` the chunk is used up.
+    pub(super) fn next(&mut self) -> Option<Line> {
+        let start = self.at;
+        let end = self.lf.min(self.cr);
+        if end == self.chunk.len() {
+            self.cut.push_str(&self.chunk[start..]);
+            self.at = end;
+            return None;
+        }
+        self.pass(end);
+        if self.cut.is_empty() {
+            return Some(Line::Here(start..end));
+        }
+        self.cut.push_str(&self.chunk[start..end]);
+        Some(Line::Joined)
+    }
+
+    /// Passes over what gives nothing between events, for keep-alives are nearly all that idle streams send: blank
+    /// lines, and comments of at most `longest` bytes.
+    pub(super) fn skip_idle(&mut self, longest: usize) {
+        if !self.cut.is_empty() {
+            return;
+        }
+        // Lines that end with LF; everything else takes the way of all lines.
+        let bytes = &self.chunk.as_bytes()[..self.cr];
+        let mut at = self.at;
+        loop {
+            match bytes.get(at) {
+                Some(b'\n') => at += 1,
+                Some(b':') => {
+                    let short = bytes[at..]
+                        .iter()
+                        .take(SHORT.min(longest.saturating_add(1)));
+                    match short.copied().position(|byte| byte == b'\n') {
+                        Some(length) => at += length + 1,
+                        None => break,
+                    }
+                }
+                _ => break,
+            }
+        }
+        if at > self.at {
+            self.at = at;
+            if self.lf < at {
+                self.lf = find(b'\n', self.chunk.as_bytes(), at);
+            }
+        }
+    }
+
+    /// Steps over the line end at `end`.
+    fn pass(&mut self, end: usize) {
+        let bytes = self.chunk.as_bytes();
+        self.at = end + 1;
+        if end == self.lf {
+            self.lf = find(b'\n', bytes, self.at);
+            return;
+        }
+        if self.at == bytes.len() {
+            // The line counts now: it must not wait for what follows the CR.
+            self.after_cr = true;
+        } else if self.lf == self.at {
+            self.at += 1;
+            self.lf = find(b'\n', bytes, self.at);
+        }
+        self.cr = find(b'\r', bytes, self.at);
+    }
+}
+
+/// The first `byte` at or after `from`, or the end.
+#[inline]
+fn find(byte: u8, bytes: &[u8], from: usize) -> usize {
+    memchr::memchr(byte, &bytes[from..]).map_or(bytes.len(), |found| from + found)
+}
+
+/// Lines up to here are searched byte by byte, which is faster than to set up a vector search.
+const SHORT: usize = 32;
+/// What is kept of the memory for lines that came in pieces.
+const KEPT: usize = 16 * 1024;
