@@ -74,6 +74,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "rt/hyper.rs",
             "ws/service/http2.rs",
             "ws/upgrade/hyper.rs",
+            "ws/upgrade/protocol.rs",
         ],
     ),
     ("redis", &["log/redis.rs"]),

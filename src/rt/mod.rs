@@ -13,11 +13,12 @@
 //! ```
 //!
 //! [`Tokio`] and [`Smol`] are the same with a name, for the fields of a struct; [`HyperTimer`] and
-//! [`HyperExecutor`] take what a [`hyper::rt`] integration offers.
+//! [`HyperExecutor`] take what a [`hyper::rt`] integration offers. A [`ManualClock`] is the time of a test.
 
 mod dyn_timer;
 #[cfg(feature = "hyper")]
 mod hyper;
+mod manual;
 #[cfg(feature = "smol")]
 mod smol;
 mod spawn;
@@ -28,6 +29,7 @@ mod tokio;
 pub use self::dyn_timer::{BoxSleep, DynTimer};
 #[cfg(feature = "hyper")]
 pub use self::hyper::{HyperExecutor, HyperTimer};
+pub use self::manual::{ManualClock, ManualSleep};
 #[cfg(feature = "smol")]
 pub use self::smol::Smol;
 pub use self::spawn::{Spawn, Task};

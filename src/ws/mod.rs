@@ -5,4 +5,6 @@ pub mod handshake;
 #[allow(dead_code, unused_imports)]
 pub mod upgrade;
 
+mod predicate;
+
 pub use self::handshake::{HostPolicy, InvalidOrigin, Origin, OriginPolicy, Rejection};

@@ -33,7 +33,6 @@ mod key;
 mod offer;
 mod origin;
 mod policy;
-mod predicate;
 mod rejection;
 mod reply;
 mod subprotocol;

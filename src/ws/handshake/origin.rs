@@ -3,9 +3,9 @@
 use std::{error, fmt};
 
 use super::{
+    super::predicate::Predicate,
     authority::Authority,
     offer::{Offer, OriginHeader},
-    predicate::Predicate,
     rejection::Rejection,
 };
 

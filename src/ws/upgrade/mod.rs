@@ -21,6 +21,7 @@ mod hyper;
 #[path = "no_hyper.rs"]
 mod hyper;
 mod pending;
+pub(crate) mod pipe;
 #[cfg(feature = "http2")]
 mod protocol;
 #[cfg(all(feature = "hyper", not(feature = "http2")))]
@@ -31,4 +32,5 @@ mod upgraded;
 #[cfg(feature = "hyper")]
 pub use self::hyper::HyperIo;
 pub(crate) use self::hyper::{find_protocol, take_upgrade};
+pub(crate) use self::pending::{Promise, promise};
 pub use self::{connect::ConnectProtocol, pending::OnUpgrade, upgraded::Upgraded};

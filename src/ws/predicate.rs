@@ -1,14 +1,14 @@
 use std::{fmt, sync::Arc};
 
 /// A question about a `T` that the application answers. Clones share it.
-pub(super) struct Predicate<T: ?Sized>(Arc<dyn Fn(&T) -> bool + Send + Sync>);
+pub(crate) struct Predicate<T: ?Sized>(Arc<dyn Fn(&T) -> bool + Send + Sync>);
 
 impl<T: ?Sized> Predicate<T> {
-    pub(super) fn new(question: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(question: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(question))
     }
 
-    pub(super) fn holds(&self, about: &T) -> bool {
+    pub(crate) fn holds(&self, about: &T) -> bool {
         (self.0)(about)
     }
 }

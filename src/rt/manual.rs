@@ -1,0 +1,130 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use super::Timer;
+
+/// A clock that stands still until a test moves it.
+///
+/// Clones share the time. Nothing here sleeps: a time-out of an hour fires as soon as the test says that the hour
+/// has passed, and never before.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::rt::{ManualClock, Timer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let clock = ManualClock::new();
+/// let sleep = clock.sleep(Duration::from_secs(3600));
+/// clock.advance(Duration::from_secs(3600));
+/// sleep.await;
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct ManualClock(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    now: Duration,
+    /// One for each sleep that is waited for, found again by its number.
+    waiting: Vec<(u64, Duration, Waker)>,
+    next: u64,
+}
+
+impl ManualClock {
+    /// A clock at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How far the clock has been moved.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.state().now
+    }
+
+    /// Moves the clock, and wakes who waited for no more than that.
+    pub fn advance(&self, by: Duration) {
+        let mut state = self.state();
+        state.now = state.now.saturating_add(by);
+        let now = state.now;
+        let (due, waiting) = std::mem::take(&mut state.waiting)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, deadline, _)| *deadline <= now);
+        state.waiting = waiting;
+        drop(state);
+        for (_, _, waker) in due {
+            waker.wake();
+        }
+    }
+
+    /// How many sleeps are being waited for.
+    #[must_use]
+    pub fn sleepers(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Timer for ManualClock {
+    type Sleep = ManualSleep;
+
+    fn sleep(&self, duration: Duration) -> ManualSleep {
+        let mut state = self.state();
+        state.next += 1;
+        ManualSleep {
+            clock: self.clone(),
+            number: state.next,
+            deadline: state.now.saturating_add(duration),
+        }
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManualClock").field(&self.now()).finish()
+    }
+}
+
+/// The sleep of a [`ManualClock`].
+#[derive(Debug)]
+#[must_use = "a sleep does nothing unless it is polled"]
+pub struct ManualSleep {
+    clock: ManualClock,
+    number: u64,
+    deadline: Duration,
+}
+
+impl Future for ManualSleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.clock.state();
+        state.waiting.retain(|(number, ..)| *number != self.number);
+        if state.now >= self.deadline {
+            return Poll::Ready(());
+        }
+        let entry = (self.number, self.deadline, cx.waker().clone());
+        state.waiting.push(entry);
+        Poll::Pending
+    }
+}
+
+impl Drop for ManualSleep {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.clock
+            .state()
+            .waiting
+            .retain(|(waiting, ..)| *waiting != number);
+    }
+}

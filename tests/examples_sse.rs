@@ -1,0 +1,86 @@
+//! The examples of event streams do what their first lines say: each is started and read like a client would.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+#[allow(dead_code)]
+#[path = "../examples/sse_axum.rs"]
+mod sse_axum;
+#[allow(dead_code)]
+#[path = "../examples/sse_hyper.rs"]
+mod sse_hyper;
+#[allow(dead_code)]
+#[path = "../examples/sse_smol.rs"]
+mod sse_smol;
+
+/// Reads from a stream until `last` came, over a plain socket, and hands back all that came.
+fn read(address: SocketAddr, path: &str, last: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: text/event-stream\r\n\r\n"
+    )
+    .unwrap();
+    let mut all = String::new();
+    let mut lines = BufReader::new(stream);
+    while !all.contains(last) {
+        assert_ne!(lines.read_line(&mut all).unwrap(), 0, "ended after {all}");
+    }
+    all
+}
+
+/// Runs a server of tokio's kind in a thread of its own, for the rest of the test.
+fn on_tokio<F, Fut>(serve: F) -> SocketAddr
+where
+    F: FnOnce(tokio::net::TcpListener) -> Fut + Send + 'static,
+    Fut: Future<Output = std::io::Result<()>>,
+{
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(async { serve(tokio::net::TcpListener::from_std(listener).unwrap()).await })
+    });
+    address
+}
+
+#[test]
+fn sse_axum() {
+    let address = on_tokio(|listener| async { axum::serve(listener, sse_axum::app()).await });
+    let all = read(address, "/ticks", "tick 1\n");
+    assert!(all.contains("content-type: text/event-stream\r\n"), "{all}");
+    assert!(
+        all.contains("event: tick\nid: 0\ndata: tick 0\n\n"),
+        "{all}"
+    );
+}
+
+#[test]
+fn sse_hyper() {
+    let all = read(on_tokio(sse_hyper::serve), "/", "tick 1\n");
+    assert!(all.contains("content-type: text/event-stream\r\n"), "{all}");
+    assert!(all.contains("id: 0\ndata: tick 0\n\n"), "{all}");
+}
+
+#[test]
+fn sse_smol() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = smol::Async::new(listener).unwrap().into();
+    smol::spawn(async { sse_smol::serve(listener).await.unwrap() }).detach();
+    let all = read(address, "/", "tick 1\n");
+    assert!(all.contains("content-type: text/event-stream\r\n"), "{all}");
+    assert!(all.contains("id: 0\ndata: tick 0\n\n"), "{all}");
+}
