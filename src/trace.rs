@@ -2,7 +2,7 @@
 #![allow(unused_macros, unused_imports)]
 
 #[cfg(feature = "tracing")]
-pub(crate) use tracing::{debug, trace, warn};
+pub(crate) use tracing::{debug, info, trace, warn};
 
 #[cfg(not(feature = "tracing"))]
 mod silent {
@@ -12,10 +12,13 @@ mod silent {
     macro_rules! trace {
         ($($arg:tt)*) => {{}};
     }
+    macro_rules! info {
+        ($($arg:tt)*) => {{}};
+    }
     macro_rules! warn_ {
         ($($arg:tt)*) => {{}};
     }
-    pub(crate) use {debug, trace, warn_ as warn};
+    pub(crate) use {debug, info, trace, warn_ as warn};
 }
 #[cfg(not(feature = "tracing"))]
-pub(crate) use silent::{debug, trace, warn};
+pub(crate) use silent::{debug, info, trace, warn};

@@ -1,0 +1,105 @@
+use std::{sync::Arc, time::Duration};
+
+use tower_layer::Layer;
+
+use super::{
+    LifecycleService,
+    answer::Answer,
+    part::{Note, Part},
+};
+use crate::lifecycle::{Drain, Refusal, StreamGuard};
+
+/// Makes the streams of a service part of a [`Drain`].
+///
+/// ```
+/// use axum::Router;
+/// use tower_realtime::{lifecycle::Drain, rt::Tokio};
+///
+/// async fn run(app: Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+///     let drain = Drain::new(Tokio);
+///     let (app, stop) = (app.layer(drain.layer()), drain.clone());
+///     axum::serve(listener, app)
+///         .with_graceful_shutdown(async move {
+///             tokio::signal::ctrl_c().await.ok();
+///             stop.start();
+///         })
+///         .await?;
+///     let report = drain.finished().await; // upgraded sockets outlive the server
+///     println!("{} streams ended, {} were forced", report.closed, report.forced);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DrainLayer {
+    drain: Drain,
+    finish_first: bool,
+    answer: Answer,
+}
+
+impl DrainLayer {
+    /// Streams behind it end when `drain` starts.
+    #[must_use]
+    pub fn new(drain: &Drain) -> Self {
+        Self {
+            drain: drain.clone(),
+            finish_first: false,
+            answer: Answer::default(),
+        }
+    }
+
+    /// Lets streams come to their own end, for routes whose streams have one, such as the answers of a language
+    /// model. What still runs after nine tenths of the deadline is ended like the others.
+    ///
+    /// It may be put around single routes, within the layer of the whole server.
+    #[must_use]
+    pub const fn finish_first(mut self) -> Self {
+        self.finish_first = true;
+        self
+    }
+
+    /// How long refused clients are told to wait, in `Retry-After`: between this and its double. 5 s by default.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.answer.retry_after = wait;
+        self
+    }
+
+    /// Refuses event streams with an empty one that says when to come back, instead of with 503.
+    ///
+    /// The `EventSource` of browsers gives up for good on any status but 200. Choose this where browsers can
+    /// still reach a server that drains, because its listener is open or its connection is kept.
+    #[must_use]
+    pub const fn refuse_as_event_stream(mut self) -> Self {
+        self.answer.as_event_stream = true;
+        self
+    }
+}
+
+impl Drain {
+    /// The layer that makes the streams of a service part of this drain.
+    #[must_use]
+    pub fn layer(&self) -> DrainLayer {
+        DrainLayer::new(self)
+    }
+}
+
+impl<S> Layer<S> for DrainLayer {
+    type Service = LifecycleService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        LifecycleService::new(inner, Arc::new(self.clone()))
+    }
+}
+
+impl Part for DrainLayer {
+    fn admit(&self, _: &Note, guard: &mut StreamGuard) -> Result<(), Refusal> {
+        if self.finish_first {
+            guard.control().finish_first();
+        }
+        self.drain.join(guard)
+    }
+
+    fn answer(&self) -> Answer {
+        self.answer
+    }
+}

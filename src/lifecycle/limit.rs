@@ -1,0 +1,176 @@
+use std::{
+    collections::HashMap,
+    hash::RandomState,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Refusal, bucket::Bucket};
+
+/// How many streams may be open at once: in total, per key, and how many may begin per time.
+///
+/// A permit is held until its stream really ends. An existing stream is never ended to make room for a new one,
+/// because the two would take turns: the evicted client comes back and evicts the next.
+#[derive(Clone, Debug)]
+pub struct StreamLimit(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    total: usize,
+    per_key: Option<usize>,
+    epoch: Instant,
+    seed: RandomState,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    open: usize,
+    /// Hashes stand for the keys: 8 bytes, whatever the key is, and two of a million users share one with a
+    /// probability of 3 in 10⁸. Only keys that have a stream are here.
+    keys: HashMap<u64, usize>,
+    rate: Option<Bucket>,
+}
+
+impl StreamLimit {
+    /// At most `total` streams at once.
+    #[must_use]
+    pub fn new(total: usize) -> Self {
+        Self(Arc::new(Shared {
+            total,
+            per_key: None,
+            epoch: Instant::now(),
+            seed: RandomState::new(),
+            state: Mutex::new(State {
+                open: 0,
+                keys: HashMap::new(),
+                rate: None,
+            }),
+        }))
+    }
+
+    /// At most `count` streams at once of the same key.
+    ///
+    /// Call this before the limit is cloned or handed out: it makes a new one, with nothing open.
+    #[must_use]
+    pub fn per_key(self, count: usize) -> Self {
+        let rate = self.0.lock().rate.clone();
+        Self::with(self.0.total, Some(count), rate)
+    }
+
+    /// At most `burst` new streams at once, and as many again in every `per`, evenly. 0 lets nothing begin.
+    ///
+    /// Call this before the limit is cloned or handed out: it makes a new one, with nothing open.
+    #[must_use]
+    pub fn rate(self, burst: u32, per: Duration) -> Self {
+        Self::with(self.0.total, self.0.per_key, Some(Bucket::new(burst, per)))
+    }
+
+    fn with(total: usize, per_key: Option<usize>, rate: Option<Bucket>) -> Self {
+        let mut shared = Self::new(total).0;
+        if let Some(new) = Arc::get_mut(&mut shared) {
+            new.per_key = per_key;
+            new.lock().rate = rate;
+        }
+        Self(shared)
+    }
+
+    /// How many streams are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.0.lock().open
+    }
+
+    /// What keys are hashed with.
+    pub(crate) fn seed(&self) -> &RandomState {
+        &self.0.seed
+    }
+
+    /// Takes the permit for one more stream.
+    pub(crate) fn acquire(&self, key: Option<u64>) -> Result<Permit, Refusal> {
+        let now = self.0.epoch.elapsed();
+        let mut state = self.0.lock();
+        if state.open >= self.0.total {
+            return Err(Refusal::TotalLimit);
+        }
+        let key = key.filter(|_| self.0.per_key.is_some());
+        if let (Some(key), Some(most)) = (key, self.0.per_key) {
+            if state.keys.get(&key).copied().unwrap_or(0) >= most {
+                return Err(Refusal::KeyLimit);
+            }
+        }
+        if let Some(rate) = &mut state.rate {
+            rate.take(now).map_err(|wait| Refusal::Rate { wait })?;
+        }
+        state.open += 1;
+        if let Some(key) = key {
+            *state.keys.entry(key).or_default() += 1;
+        }
+        drop(state);
+        Ok(Permit {
+            limit: Arc::clone(&self.0),
+            key,
+        })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to one stream, given back by its drop.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    limit: Arc<Shared>,
+    key: Option<u64>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.limit.lock();
+        state.open -= 1;
+        let Some(key) = self.key else { return };
+        if let Some(count) = state.keys.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                state.keys.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_are_counted_in_total_and_per_key() {
+        let limit = StreamLimit::new(3).per_key(1);
+        let ann = limit.acquire(Some(1)).unwrap();
+        assert_eq!(limit.acquire(Some(1)).unwrap_err(), Refusal::KeyLimit);
+        let bob = limit.acquire(Some(2)).unwrap();
+        let nobody = limit.acquire(None).unwrap();
+        assert_eq!(limit.acquire(Some(3)).unwrap_err(), Refusal::TotalLimit);
+        assert_eq!(limit.open(), 3);
+        drop(ann);
+        assert_eq!(limit.acquire(Some(2)).unwrap_err(), Refusal::KeyLimit);
+        drop(limit.acquire(Some(1)).unwrap());
+        drop((bob, nobody));
+        assert_eq!(limit.open(), 0);
+        assert!(limit.0.lock().keys.is_empty());
+    }
+
+    #[test]
+    fn a_refused_stream_spends_nothing() {
+        let limit = StreamLimit::new(1).rate(2, Duration::from_secs(3600));
+        let first = limit.acquire(None).unwrap();
+        assert_eq!(limit.acquire(None).unwrap_err(), Refusal::TotalLimit);
+        drop(first);
+        drop(limit.acquire(None).unwrap());
+        let refusal = limit.acquire(None).unwrap_err();
+        assert!(matches!(refusal, Refusal::Rate { wait } if wait > Duration::from_secs(1700)));
+        assert_eq!(limit.open(), 0);
+    }
+}
