@@ -42,7 +42,7 @@ example() {
 }
 
 # serve VARIABLE NAME [ARGUMENT...]: starts an example and sets VARIABLE to the first http address that it prints,
-# and VARIABLE_pid to its process.
+# VARIABLE_pid to its process and VARIABLE_log to the file of its output.
 serve() {
   local variable=$1 name=$2 log="$scratch/$2.$RANDOM.log" line
   shift 2
@@ -58,6 +58,7 @@ serve() {
   [ -n "$line" ] || { cat "$log"; fail "$name printed no address"; }
   printf -v "$variable" %s "$line"
   printf -v "${variable}_pid" %s "$pid"
+  printf -v "${variable}_log" %s "$log"
 }
 
 # suites: sets `suites` to a working copy of the shared conformance suites, or ends: with a failure in CI.

@@ -132,7 +132,7 @@ async function pictureOf(page, name, shape) {
   await page.evaluate(() => new Promise((done) => { setTimeout(done, 300); })); // two frames of the chart, and fonts
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   check(`${name}: fits its width of ${shape.width}`, wide <= 0, wide);
-  if (pictures) await page.screenshot(path.join(pictures, name), { whole: !!shape.phone });
+  if (pictures) await page.screenshot(path.join(pictures, name), { whole: true });
 }
 
 const browser = await launch();
