@@ -1,0 +1,324 @@
+//! `DeflateIo`: compressed frames below, plain frames above.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::codec::{Compressor, Inflater};
+use super::fragment::Fragments;
+use super::inbound::Inbound;
+use super::outbound::Outbound;
+use super::{Agreed, Bounds, Role};
+use crate::ws::fault::Fault;
+
+/// Compressed bytes that are read in one go.
+const READ: usize = 64 * 1024;
+
+thread_local! {
+    /// Where every connection of a thread reads to: it holds nothing between two calls.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A byte stream of WebSocket frames that speaks permessage-deflate below and plain RFC 6455 above.
+///
+/// Put it under anything that frames messages and refuses RSV1.
+/// Read from it, and compressed messages come as plain fragments (for a server with an all-zero mask);
+/// write frames to it, and messages worth it leave compressed.
+/// Other frames pass byte for byte, and without an [`Agreed`] everything does.
+///
+/// # Errors
+///
+/// Reading fails with a [`Fault`] inside [`io::Error::get_ref`] for what the peer did wrong:
+/// close code 1002 for frames that RFC 7692 forbids, 1007 for bytes that are no deflate stream,
+/// 1009 for a message over its limit, 1008 for one in too many fragments.
+/// Writing still works then, so that the close frame can leave.
+pub struct DeflateIo<T> {
+    io: T,
+    /// Boxed: a connection without compression pays a word.
+    codec: Option<Box<Codec>>,
+}
+
+struct Codec {
+    inbound: Inbound,
+    outbound: Outbound,
+    keep: bool,
+    /// Read from the wire and not looked at: the output was full.
+    wire: Backlog,
+    /// Made and not taken: the reader's buffer was too small for a frame.
+    plain: Backlog,
+}
+
+impl<T> DeflateIo<T> {
+    /// For a server: `agreed` is what [`super::answer`] gave.
+    pub fn server(io: T, agreed: Option<&Agreed>, bounds: Bounds) -> Self {
+        Self::new(io, Role::Server, agreed, bounds)
+    }
+
+    /// For a client: `agreed` is what [`super::check`] gave.
+    pub fn client(io: T, agreed: Option<&Agreed>, bounds: Bounds) -> Self {
+        Self::new(io, Role::Client, agreed, bounds)
+    }
+
+    fn new(io: T, role: Role, agreed: Option<&Agreed>, bounds: Bounds) -> Self {
+        let codec = agreed.map(|agreed| Box::new(Codec::new(role, agreed, bounds)));
+        Self { io, codec }
+    }
+
+    /// The transport.
+    pub const fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// The transport. Reading or writing past the extension breaks the stream, except after a failure.
+    pub const fn get_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
+    /// Whether nothing is half done: no frame, no message, no byte held back in either direction.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.codec.as_ref().is_none_or(|codec| codec.is_idle())
+    }
+
+    /// Gives up the memory that can be had again: at most the peer's window stays.
+    ///
+    /// The compressor goes as well, unless [`Deflate::keep_when_idle`](super::Deflate::keep_when_idle) was set.
+    /// Does nothing while a frame or a message is half done.
+    pub fn release(&mut self) {
+        if let Some(codec) = self.codec.as_mut().filter(|codec| codec.is_idle()) {
+            codec.inbound.release();
+            codec.outbound.release(codec.keep);
+        }
+    }
+}
+
+impl Codec {
+    fn new(role: Role, agreed: &Agreed, bounds: Bounds) -> Self {
+        let Agreed {
+            send,
+            receive,
+            deflate,
+            ..
+        } = *agreed;
+        let inflater = Inflater::new(receive.bits, receive.takeover);
+        let compressor = Compressor::new(deflate.level, send.bits, send.takeover);
+        Self {
+            inbound: Inbound::new(role, bounds, deflate.max_ratio, inflater),
+            outbound: Outbound::new(deflate.threshold, compressor),
+            keep: deflate.keep_when_idle,
+            wire: Backlog::default(),
+            plain: Backlog::default(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.wire.is_empty()
+            && self.plain.is_empty()
+            && self.inbound.is_idle()
+            && self.outbound.is_idle()
+    }
+
+    /// Reads until there is something for `out`, of any length. 0 is the end of the stream.
+    fn poll_read<T>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>>
+    where
+        T: AsyncRead + Unpin,
+    {
+        if self.plain.is_empty() {
+            if out.len() >= Fragments::MIN {
+                return self.poll_step(io, cx, out);
+            }
+            let mut small = [0; Fragments::MIN];
+            let made = ready!(self.poll_step(io, cx, &mut small))?;
+            self.plain.put(&small[..made]);
+        }
+        Poll::Ready(Ok(self.plain.take(out)))
+    }
+
+    fn poll_step<T>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>>
+    where
+        T: AsyncRead + Unpin,
+    {
+        loop {
+            // Even without input there may be output that did not fit the last time.
+            let moved = self.inbound.step(self.wire.rest(), out).map_err(failed)?;
+            self.wire.advance(moved.used);
+            if moved.made > 0 {
+                return Poll::Ready(Ok(moved.made));
+            }
+            let moved = ready!(with_scratch(|scratch| {
+                let n = ready!(Pin::new(&mut *io).poll_read(cx, scratch))?;
+                if n == 0 {
+                    return Poll::Ready(Ok(None));
+                }
+                let read = &mut scratch[..n];
+                let moved = self.inbound.step(read, out).map_err(failed)?;
+                self.wire.put(&read[moved.used..]);
+                Poll::Ready(io::Result::Ok(Some(moved)))
+            }))?;
+            match moved {
+                None => return Poll::Ready(Ok(0)),
+                Some(moved) if moved.made > 0 => return Poll::Ready(Ok(moved.made)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn poll_write<T>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        plain: &[u8],
+    ) -> Poll<io::Result<usize>>
+    where
+        T: AsyncWrite + Unpin,
+    {
+        loop {
+            let taken = self.outbound.push(plain).map_err(failed)?;
+            if taken > 0 || plain.is_empty() {
+                return Poll::Ready(Ok(taken));
+            }
+            ready!(self.poll_write_some(io, cx))?;
+        }
+    }
+
+    fn poll_drain<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncWrite + Unpin,
+    {
+        while !self.outbound.waiting().is_empty() {
+            ready!(self.poll_write_some(io, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_some<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncWrite + Unpin,
+    {
+        let n = ready!(Pin::new(io).poll_write(cx, self.outbound.waiting()))?;
+        if n == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.outbound.wrote(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for DeflateIo<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { io, codec } = &mut *self;
+        match codec {
+            Some(codec) if !out.is_empty() => codec.poll_read(io, cx, out),
+            _ => Pin::new(io).poll_read(cx, out),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for DeflateIo<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        plain: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { io, codec } = &mut *self;
+        match codec {
+            Some(codec) => codec.poll_write(io, cx, plain),
+            None => Pin::new(io).poll_write(cx, plain),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { io, codec } = &mut *self;
+        if let Some(codec) = codec {
+            ready!(codec.poll_drain(io, cx))?;
+        }
+        Pin::new(io).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { io, codec } = &mut *self;
+        if let Some(codec) = codec {
+            ready!(codec.poll_drain(io, cx))?;
+        }
+        Pin::new(io).poll_close(cx)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for DeflateIo<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let deflate = self.codec.is_some();
+        f.debug_struct("DeflateIo")
+            .field("io", &self.io)
+            .field("deflate", &deflate)
+            .finish()
+    }
+}
+
+/// Bytes that could not be handed on at once; holds no memory while it is empty.
+#[derive(Default)]
+struct Backlog {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Backlog {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn rest(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.at..]
+    }
+
+    /// Only while it is empty.
+    fn put(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.bytes = bytes.to_vec();
+        }
+    }
+
+    fn take(&mut self, out: &mut [u8]) -> usize {
+        let n = out.len().min(self.rest().len());
+        out[..n].copy_from_slice(&self.rest()[..n]);
+        self.advance(n);
+        n
+    }
+
+    fn advance(&mut self, n: usize) {
+        self.at += n;
+        if self.at == self.bytes.len() {
+            *self = Self::default();
+        }
+    }
+}
+
+/// The thread's buffer goes back whatever happens, and a nested call gets one of its own.
+fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
+    let mut scratch = SCRATCH.take();
+    scratch.resize(READ, 0);
+    let result = f(&mut scratch);
+    SCRATCH.set(scratch);
+    result
+}
+
+fn failed(fault: Fault) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, fault)
+}

@@ -1,0 +1,8 @@
+//! `DeflateIo` between a scripted transport and plain frames, checked against plain zlib.
+#![allow(clippy::unwrap_used)]
+
+mod bomb;
+mod inbound;
+mod outbound;
+mod random;
+mod support;
