@@ -1,1 +1,35 @@
-//! (front page)
+//! One WebSocket connection: the handle that is used, and the driver that moves its messages.
+//!
+//! ```text
+//! handler ─ WebSocket ─ Shared { inbox, outbox } ─ Driver ─ Framer (decode, encode) ─ Io (inspect) ─ transport
+//! ```
+
+mod ahead;
+mod clock;
+mod closing;
+mod connection;
+mod driver;
+mod ending;
+mod endpoint;
+mod feed;
+mod inspector;
+mod io;
+mod params;
+mod queue;
+mod shared;
+mod timing;
+mod tungstenite;
+mod utf8;
+mod websocket;
+mod wire;
+mod writing;
+
+pub use self::endpoint::Endpoint;
+pub(crate) use self::tungstenite::Utf8;
+pub use self::websocket::WebSocket;
+#[allow(unused_imports, reason = "the seam for acceptor and connector")]
+pub(crate) use self::{
+    connection::serve,
+    params::{Params, Role, Settings},
+    websocket::open,
+};

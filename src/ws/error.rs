@@ -1,0 +1,109 @@
+use std::{error, fmt, io};
+
+use super::CloseCode;
+
+/// A WebSocket connection failed, or was used after its end.
+///
+/// The end of the peer is no error: [`recv`](super::WebSocket::recv) answers it with `None`. When the peer broke a
+/// rule, it has been told by the close code before this error is seen.
+pub struct Error(Box<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Closed,
+    Fault { code: CloseCode, what: &'static str },
+    Io(io::Error),
+    Timeout(&'static str),
+}
+
+impl Error {
+    /// Something was to be sent, and the connection has ended or is ending.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(*self.0, Kind::Closed)
+    }
+
+    /// The peer broke the protocol (it was told 1002).
+    #[must_use]
+    pub fn is_protocol(&self) -> bool {
+        self.close_code() == Some(CloseCode::PROTOCOL)
+    }
+
+    /// The peer sent text that is not UTF-8, or a message that is not what it should be (it was told 1007).
+    #[must_use]
+    pub fn is_invalid_data(&self) -> bool {
+        self.close_code() == Some(CloseCode::INVALID_DATA)
+    }
+
+    /// The peer sent more than the [`Limits`](super::Limits) allow (it was told 1009, or 1008 for fragments and time).
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(
+            self.close_code(),
+            Some(CloseCode::TOO_BIG | CloseCode::POLICY)
+        )
+    }
+
+    /// Nothing was heard of the peer in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(*self.0, Kind::Timeout(_))
+    }
+
+    /// The transport failed, other than by ending.
+    #[must_use]
+    pub fn is_io(&self) -> bool {
+        matches!(*self.0, Kind::Io(_))
+    }
+
+    /// The close code that the peer was told because of its fault.
+    #[must_use]
+    pub fn close_code(&self) -> Option<CloseCode> {
+        match *self.0 {
+            Kind::Fault { code, .. } => Some(code),
+            Kind::Closed | Kind::Io(_) | Kind::Timeout(_) => None,
+        }
+    }
+
+    pub(super) fn closed() -> Self {
+        Self(Box::new(Kind::Closed))
+    }
+
+    pub(super) fn fault(code: CloseCode, what: &'static str) -> Self {
+        Self(Box::new(Kind::Fault { code, what }))
+    }
+
+    pub(super) fn io(error: io::Error) -> Self {
+        Self(Box::new(Kind::Io(error)))
+    }
+
+    pub(super) fn timeout(what: &'static str) -> Self {
+        Self(Box::new(Kind::Timeout(what)))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Closed => f.write_str("the connection is closed"),
+            Kind::Fault { code, what } => write!(f, "the peer was closed with {code}: {what}"),
+            Kind::Io(_) => f.write_str("the transport failed"),
+            Kind::Timeout(what) => f.write_str(what),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &*self.0 {
+            Kind::Io(error) => Some(error),
+            Kind::Closed | Kind::Fault { .. } | Kind::Timeout(_) => None,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+/// How much a peer may make this side hold, and for how long. Everything has a bound.
+///
+/// Over a limit of size the peer is closed with 1009, over one of count or time with 1008.
+///
+/// ```
+/// use tower_realtime::ws::Limits;
+///
+/// let uploads = Limits::new().message(64 << 20).frame(16 << 20);
+/// # let _ = uploads;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Limits {
+    pub(super) message: usize,
+    pub(super) frame: usize,
+    pub(super) fragments: u32,
+    pub(super) message_time: Option<Duration>,
+    pub(super) queued_bytes: usize,
+    pub(super) queued_messages: usize,
+}
+
+impl Limits {
+    /// The defaults: messages and frames of 1 MiB, 1,024 fragments, 30 s for one message, and 64 KiB or 1,024
+    /// messages waiting in each direction.
+    pub const fn new() -> Self {
+        Self {
+            message: 1 << 20,
+            frame: 1 << 20,
+            fragments: 1024,
+            message_time: Some(Duration::from_secs(30)),
+            queued_bytes: 64 << 10,
+            queued_messages: 1024,
+        }
+    }
+
+    /// The largest message in bytes, over all of its fragments; 1 MiB by default. This much memory a peer can make
+    /// a connection hold.
+    pub const fn message(mut self, bytes: usize) -> Self {
+        self.message = bytes;
+        self
+    }
+
+    /// The largest frame in bytes; 1 MiB by default. A smaller one than for messages makes peers fragment.
+    pub const fn frame(mut self, bytes: usize) -> Self {
+        self.frame = bytes;
+        self
+    }
+
+    /// The most frames in one message; 1,024 by default. Tiny fragments cost far more than their bytes.
+    pub const fn fragments(mut self, frames: u32) -> Self {
+        self.fragments = frames;
+        self
+    }
+
+    /// How long one message may take from its first byte to its last; 30 s by default, `None` for ever. It needs a
+    /// timer. Raise it where large messages come over slow links.
+    pub fn message_time(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.message_time = time.into();
+        self
+    }
+
+    /// How many bytes of messages wait in each direction, before reading pauses and before `send` waits; 64 KiB by
+    /// default. One message more than this is let in, so that a message larger than the bound can pass.
+    pub const fn queued_bytes(mut self, bytes: usize) -> Self {
+        self.queued_bytes = bytes;
+        self
+    }
+
+    /// How many messages wait in each direction; 1,024 by default, at least one. Large batches are what makes small
+    /// messages fast.
+    pub const fn queued_messages(mut self, messages: usize) -> Self {
+        self.queued_messages = if messages == 0 { 1 } else { messages };
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}

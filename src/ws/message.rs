@@ -1,0 +1,259 @@
+use std::{borrow::Borrow, error, fmt, ops::Deref};
+
+use bytes::Bytes;
+
+use super::socket::Utf8;
+
+/// A whole message: what a peer sends and receives.
+///
+/// Only data is a message. Pings are answered, and closes are completed, without anybody seeing them.
+///
+/// A clone costs a counter, whatever the size.
+///
+/// ```
+/// use tower_realtime::ws::Message;
+///
+/// let hello = Message::from("hello");
+/// assert_eq!(hello.as_text(), Some("hello"));
+/// assert_eq!(hello.len(), 5);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 6455 has two kinds of data messages, and a match without a third arm is the point"
+)]
+pub enum Message {
+    /// UTF-8 text.
+    Text(Text),
+    /// Bytes without a meaning to the protocol.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// A text message.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary message.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
+    }
+
+    /// The text, if it is a text message.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The payload of either kind.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_str().as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The payload of either kind, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// Whether it is a text message.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// Whether it is a binary message.
+    #[must_use]
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary(_))
+    }
+
+    /// The length of the payload in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty. An empty message is a message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl From<Text> for Message {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Message {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
+/// Text in shared bytes: known to be UTF-8, cheap to clone, a `str` to read.
+///
+/// ```
+/// use tower_realtime::ws::Text;
+///
+/// const READY: Text = Text::from_static("ready");
+/// assert!(READY.starts_with("re"));
+/// assert!(Text::try_from(vec![0xff]).is_err());
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Utf8);
+
+impl Text {
+    /// Text of the program itself, without an allocation.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Utf8::from_static(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub(super) const fn from_utf8(text: Utf8) -> Self {
+        Self(text)
+    }
+
+    pub(super) fn into_utf8(self) -> Utf8 {
+        self.0
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl TryFrom<Bytes> for Text {
+    type Error = NotUtf8;
+
+    fn try_from(bytes: Bytes) -> Result<Self, NotUtf8> {
+        bytes.try_into().map(Self).map_err(|_| NotUtf8(()))
+    }
+}
+
+impl TryFrom<Vec<u8>> for Text {
+    type Error = NotUtf8;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, NotUtf8> {
+        Bytes::from(bytes).try_into()
+    }
+}
+
+impl From<Text> for Bytes {
+    fn from(text: Text) -> Self {
+        text.0.into()
+    }
+}
+
+/// Bytes were to become a [`Text`], and are not UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotUtf8(());
+
+impl fmt::Display for NotUtf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of a text message are not UTF-8")
+    }
+}
+
+impl error::Error for NotUtf8 {}

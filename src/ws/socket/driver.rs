@@ -1,0 +1,301 @@
+//! Moves messages between the queues and the transport.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::{
+    clock::Alarm,
+    closing::Closing,
+    feed::Feed,
+    inspector::Inspector,
+    io::{End, Io},
+    params::{OnEnd, Params, Role, Settings, Stop},
+    shared::Shared,
+    wire::{Budget, Read, Wire},
+};
+use crate::{
+    rt::DynTimer,
+    ws::{CloseCode, CloseFrame, Message, heartbeat::Pulse},
+};
+
+/// Drives one connection: reads into the inbox, writes from the outbox, keeps time, and closes.
+///
+/// It is polled beside the handler, or by the handle itself, or on its own after a split.
+pub(super) struct Driver<T> {
+    pub(super) shared: Shared,
+    pub(super) wire: Wire<T>,
+    pub(super) role: Role,
+    pub(super) settings: Arc<Settings>,
+    pub(super) timer: Option<DynTimer>,
+    /// What was taken out of the outbox, and the number of messages queued up to its last one.
+    pub(super) tx: VecDeque<Message>,
+    pub(super) mark: u64,
+    /// Something was encoded and has not been flushed.
+    pub(super) dirty: bool,
+    /// The transport takes no more for now.
+    pub(super) blocked: bool,
+    pub(super) phase: Phase,
+    pub(super) deadline: Alarm,
+    pub(super) message_time: Alarm,
+    pub(super) beat: Alarm,
+    pub(super) pulse: Pulse,
+    pub(super) ping: Ping,
+    pub(super) feed: Option<Feed>,
+    pub(super) stop: Option<Stop>,
+    pub(super) on_end: Option<OnEnd>,
+}
+
+/// How far the connection is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Open,
+    /// The peer's part has ended like this, and the handler may still answer what came before.
+    Answering(End),
+    Closing(Closing),
+    Ended,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ping {
+    pub(super) due: bool,
+    pub(super) sent: Option<Instant>,
+    pub(super) count: u32,
+}
+
+/// What is to be done after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another turn.
+    Again,
+    /// Nothing, until the task is woken. (When the budget was spent, it has been already.)
+    Wait,
+    /// The connection has ended.
+    Ended,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    pub(super) fn new(transport: T, params: Params) -> Self {
+        let settings = params.settings;
+        let inspector = Inspector::new(params.role == Role::Server, &settings.limits);
+        Self {
+            shared: Shared::new(&settings.limits, params.protocol),
+            wire: Wire::Asleep(Io::new(transport, inspector)),
+            role: params.role,
+            timer: params.timer,
+            tx: VecDeque::new(),
+            mark: 0,
+            dirty: false,
+            blocked: false,
+            phase: Phase::Open,
+            deadline: Alarm::default(),
+            message_time: Alarm::default(),
+            beat: Alarm::default(),
+            pulse: Pulse::new(&settings.heartbeat),
+            ping: Ping::default(),
+            feed: None,
+            stop: params.stop,
+            on_end: params.on_end,
+            settings,
+        }
+    }
+
+    /// Drives on its own, without a handler beside it.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut budget = Budget::new();
+        self.begin();
+        loop {
+            self.read(cx, &mut budget);
+            self.write(cx);
+            match self.park(cx, &budget) {
+                Next::Again => {}
+                Next::Wait => return Poll::Pending,
+                Next::Ended => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// The task has been polled: nobody needs to wake it.
+    pub(super) fn begin(&self) {
+        self.shared.lock().driver = None;
+    }
+
+    /// Fills the inbox. Whether this task waits for what has come.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> bool {
+        if !matches!(self.phase, Phase::Open) {
+            return false;
+        }
+        let mut inbox = {
+            let mut state = self.shared.lock();
+            if state.stalled && !state.inbox.is_half_empty() {
+                return false;
+            }
+            state.inbox.take()
+        };
+        let (mut heard, mut came) = (false, false);
+        let stop = loop {
+            if !inbox.has_room() {
+                break Read::Spent;
+            }
+            match self.wire.read(self.role, cx, budget, &mut heard) {
+                Read::Message(message) => {
+                    inbox.push(message);
+                    came = true;
+                }
+                stop => break stop,
+            }
+        };
+        if heard {
+            self.pulse.heard();
+        }
+        if came {
+            self.pulse.used();
+        }
+        let receiver = {
+            let mut state = self.shared.lock();
+            state.inbox = inbox;
+            state.stalled = matches!(stop, Read::Spent);
+            if came { state.receiver.take() } else { None }
+        };
+        let due = receiver.is_some_and(|waker| wake(waker, cx));
+        if let Read::End(end) = stop {
+            self.input_ended(end);
+        }
+        due
+    }
+
+    /// Empties the outbox and flushes once. Whether this task waits for what that made possible.
+    pub(super) fn write(&mut self, cx: &mut Context<'_>) -> bool {
+        if !matches!(self.phase, Phase::Open | Phase::Answering(_)) {
+            return false;
+        }
+        self.load();
+        let (mut count, mut bytes) = (0, 0);
+        let result = self.encode(cx, &mut count, &mut bytes);
+        if let Err(end) = result {
+            self.lost(end);
+            return true;
+        }
+        self.unload(count, bytes, cx)
+    }
+
+    /// Takes what the outbox holds.
+    pub(super) fn load(&mut self) {
+        let mut state = self.shared.lock();
+        if let Some(feed) = state.feed.take() {
+            self.feed = Some(feed);
+        }
+        if self.tx.is_empty() && !state.outbox.is_empty() {
+            state.outbox.swap(&mut self.tx);
+            self.mark = state.queued;
+        }
+    }
+
+    /// What was encoded has left the outbox. Whether this task waits for that.
+    fn unload(&mut self, count: usize, bytes: usize, cx: &mut Context<'_>) -> bool {
+        let mut state = self.shared.lock();
+        state.outbox.release(count, bytes);
+        state.blocked = self.blocked;
+        let flushed = !self.dirty && self.tx.is_empty() && state.flushed != self.mark;
+        if flushed {
+            state.flushed = self.mark;
+        }
+        let roomy = count > 0 && state.outbox.is_half_empty();
+        if count > 0 {
+            self.pulse.used();
+        }
+        if !flushed && !roomy || state.waiters.is_empty() {
+            return false;
+        }
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        wake_all(waiters, cx)
+    }
+
+    /// Decides what comes after a turn.
+    pub(super) fn park(&mut self, cx: &mut Context<'_>, budget: &Budget) -> Next {
+        match self.phase {
+            Phase::Open | Phase::Answering(_) => self.keep_time(cx),
+            Phase::Closing(_) => return self.poll_closing(cx),
+            Phase::Ended => return Next::Ended,
+        }
+        if budget.is_spent() {
+            cx.waker().wake_by_ref();
+            return Next::Wait;
+        }
+        self.fall_asleep();
+        let mut state = self.shared.lock();
+        let close = match state.close.take() {
+            None if state.released => Some(Some(CloseFrame::new(CloseCode::NORMAL))),
+            close => close,
+        };
+        if let Some(frame) = close {
+            drop(state);
+            self.close_locally(frame);
+            return Next::Again;
+        }
+        if state.may_answer_end() {
+            drop(state);
+            self.answer_end();
+            return Next::Again;
+        }
+        if self.ping.due && !self.blocked || state.has_work() {
+            return Next::Again;
+        }
+        if !matches!(self.phase, Phase::Open | Phase::Answering(_)) {
+            return Next::Again;
+        }
+        state.inbox.shrink();
+        state.outbox.shrink();
+        state.driver = Some(cx.waker().clone());
+        Next::Wait
+    }
+
+    /// Lets go of all memory that an idle connection does not need.
+    fn fall_asleep(&mut self) {
+        if !self.dirty && self.tx.is_empty() && self.wire.is_clean() {
+            if let Some(io) = self.wire.io() {
+                if io.has_unread() {
+                    io.settle();
+                    return;
+                }
+            }
+            self.wire.sleep();
+            self.tx = VecDeque::new();
+        } else if let Some(io) = self.wire.io() {
+            io.settle();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Driver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("role", &self.role)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Wakes another task. Whether it is this one, which is awake.
+fn wake(waker: Waker, cx: &Context<'_>) -> bool {
+    let own = waker.will_wake(cx.waker());
+    if !own {
+        waker.wake();
+    }
+    own
+}
+
+fn wake_all(waiters: Vec<Waker>, cx: &Context<'_>) -> bool {
+    let mut own = false;
+    for waker in waiters {
+        own |= wake(waker, cx);
+    }
+    own
+}

@@ -1,0 +1,137 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::{
+    connection,
+    params::{Params, Role, Settings},
+    websocket::{self, WebSocket},
+};
+use crate::{
+    rt::{DynTimer, Timer},
+    ws::{Closed, Heartbeat, Limits, Outcome},
+};
+
+/// One end of a connection whose handshake has been made elsewhere.
+///
+/// For servers and clients with a handshake of their own, for tests, and for transports that are no HTTP. Without a
+/// [timer](Self::timer) there are no time-outs and no heartbeat.
+///
+/// ```
+/// use tower_realtime::ws::{Endpoint, WebSocket};
+/// # async fn f(io: impl futures_io::AsyncRead + futures_io::AsyncWrite + Unpin) {
+/// let closed = Endpoint::server()
+///     .timer(tokio::time::sleep)
+///     .serve(io, async |mut socket: WebSocket| {
+///         while let Ok(Some(message)) = socket.recv().await {
+///             let _ = socket.send(message).await;
+///         }
+///     })
+///     .await;
+/// println!("closed with {}", closed.code());
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Endpoint {
+    role: Role,
+    settings: Arc<Settings>,
+    timer: Option<DynTimer>,
+    protocol: Option<Box<str>>,
+}
+
+impl Endpoint {
+    /// The end that was asked. Its peer masks.
+    pub fn server() -> Self {
+        Self::new(Role::Server)
+    }
+
+    /// The end that asked. It masks.
+    pub fn client() -> Self {
+        Self::new(Role::Client)
+    }
+
+    fn new(role: Role) -> Self {
+        Self {
+            role,
+            settings: Arc::default(),
+            timer: None,
+            protocol: None,
+        }
+    }
+
+    /// What the peer may make this side hold.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        Arc::make_mut(&mut self.settings).limits = limits;
+        self
+    }
+
+    /// When to ping, and when to give up.
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        Arc::make_mut(&mut self.settings).heartbeat = heartbeat;
+        self
+    }
+
+    /// How long a close may take, from the wish to the end of the transport; 5 s by default.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        Arc::make_mut(&mut self.settings).close_timeout = timeout;
+        self
+    }
+
+    /// The clock of the heartbeat and of the time-outs.
+    pub fn timer<T>(mut self, timer: T) -> Self
+    where
+        T: Timer + Send + Sync + 'static,
+        T::Sleep: Send + 'static,
+    {
+        self.timer = Some(DynTimer::new(timer));
+        self
+    }
+
+    /// The subprotocol that was agreed on.
+    pub fn protocol(mut self, protocol: impl Into<Box<str>>) -> Self {
+        self.protocol = Some(protocol.into());
+        self
+    }
+
+    /// Runs `handler` with the socket, and drives the connection beside it. Ready when both have ended.
+    pub fn serve<T, F, Fut>(
+        &self,
+        io: T,
+        handler: F,
+    ) -> impl Future<Output = Closed> + use<T, F, Fut>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        F: FnOnce(WebSocket) -> Fut,
+        Fut: Future,
+        Fut::Output: Outcome,
+    {
+        connection::serve(io, self.params(), handler)
+    }
+
+    /// A socket that is driven by its own methods.
+    #[must_use]
+    pub fn open<T>(&self, io: T) -> WebSocket
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        websocket::open(io, self.params())
+    }
+
+    fn params(&self) -> Params {
+        Params {
+            timer: self.timer.clone(),
+            protocol: self.protocol.clone(),
+            ..Params::new(self.role, Arc::clone(&self.settings))
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("role", &self.role)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! A stream whose items are sent while the handler does something else.
+
+use std::{
+    any::Any,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use futures_util::StreamExt;
+
+use crate::ws::{CloseCode, CloseFrame, Message};
+
+type Items = Pin<Box<dyn Stream<Item = Result<Message, CloseFrame>> + Send>>;
+
+/// Boxed once per connection, so that a socket has no type parameter for it.
+pub(super) struct Feed(Items);
+
+impl Feed {
+    pub(super) fn new<S, M, E>(stream: S) -> Self
+    where
+        S: Stream<Item = Result<M, E>> + Send + 'static,
+        M: Into<Message>,
+        E: Any,
+    {
+        Self(Box::pin(stream.map(|item| match item {
+            Ok(message) => Ok(message.into()),
+            Err(error) => Err(failure(&error)),
+        })))
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, CloseFrame>>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
+    }
+}
+
+/// How a stream that fails ends the connection.
+fn failure(_error: &dyn Any) -> CloseFrame {
+    CloseFrame::new(CloseCode::INTERNAL)
+}

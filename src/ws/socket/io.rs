@@ -1,0 +1,217 @@
+//! The byte stream as the decoder sees it: only data frames, each checked.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::{
+    ahead::Ahead,
+    inspector::{Control, Fault, Inspector, Step},
+};
+use crate::ws::CloseFrame;
+
+/// The most pongs that wait to be sent. A peer that pings and does not read gets the newest ones.
+const MAX_PONGS: usize = 16;
+
+/// A transport, the bytes read ahead of it, and what was found in them.
+///
+/// The decoder above never reads the transport: it gets what is in memory, and "not now" after that. So the driver
+/// alone decides when to read, and knows which waker the transport holds.
+#[derive(Debug)]
+pub(super) struct Io<T> {
+    transport: T,
+    ahead: Ahead,
+    inspector: Inspector,
+    pub(super) found: Found,
+}
+
+/// What the inspected bytes held beside data.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Payloads of pings that want an answer, the oldest first.
+    pub(super) pings: Vec<Bytes>,
+    /// The payload of the last pong.
+    pub(super) pong: Option<Bytes>,
+    /// How the peer's part ended.
+    pub(super) end: Option<End>,
+}
+
+/// Why nothing more comes from the peer.
+#[derive(Debug)]
+pub(super) enum End {
+    /// A close frame; `None` is an empty one.
+    Close(Option<CloseFrame>),
+    /// It broke a rule.
+    Fault(Fault),
+    /// The transport ended.
+    Eof,
+    /// The transport failed.
+    Failed(io::Error),
+}
+
+impl<T> Io<T> {
+    pub(super) fn new(transport: T, inspector: Inspector) -> Self {
+        Self {
+            transport,
+            ahead: Ahead::default(),
+            inspector,
+            found: Found::default(),
+        }
+    }
+
+    pub(super) const fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    pub(super) const fn transport(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    pub(super) const fn has_unread(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Unread bytes will have to wait.
+    pub(super) fn settle(&mut self) {
+        self.ahead.settle();
+    }
+
+    /// Moves the bytes of data frames to `out`, and deals with the rest; how many there were.
+    fn take(&mut self, out: &mut [u8]) -> usize {
+        let mut moved = 0;
+        while moved < out.len() && self.found.end.is_none() {
+            let unread = self.ahead.unread();
+            let window = &unread[..unread.len().min(out.len() - moved)];
+            if window.is_empty() {
+                break;
+            }
+            match self.inspector.step(window) {
+                Step::Pass(count) => {
+                    out[moved..moved + count].copy_from_slice(&window[..count]);
+                    moved += count;
+                    self.ahead.consume(count);
+                }
+                Step::Drop(count) => self.ahead.consume(count),
+                Step::Control(count, control) => {
+                    self.ahead.consume(count);
+                    self.found.control(control);
+                }
+                Step::Fault(fault) => self.found.end = Some(End::Fault(fault)),
+            }
+        }
+        moved
+    }
+}
+
+impl<T: AsyncRead + Unpin> Io<T> {
+    /// Reads what the transport has; only when nothing is unread. `Ready(false)` when the peer's part has ended.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        if self.found.end.is_some() {
+            return Poll::Ready(None);
+        }
+        self.ahead
+            .fill(&mut self.transport, cx)
+            .map(|read| match read {
+                Ok(0) => {
+                    self.found.end = Some(End::Eof);
+                    None
+                }
+                Ok(count) => Some(count),
+                Err(error) => {
+                    self.found.end = Some(End::of(error));
+                    None
+                }
+            })
+    }
+
+    /// Reads and drops everything, until the peer's close frame or the end. `Ready` says how many bytes went by.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        let mut scratch = [0; 1024];
+        loop {
+            while self.take(&mut scratch) > 0 {}
+            if self.found.end.is_some() {
+                self.ahead.clear();
+                return Poll::Ready(None);
+            }
+            if self.ahead.is_empty() {
+                return self.poll_fill(cx);
+            }
+        }
+    }
+
+    /// Reads and drops everything, also after the peer's close frame. `Ready` says how many bytes went by, or that
+    /// the transport ended.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.ahead.clear();
+        self.ahead
+            .fill(&mut self.transport, cx)
+            .map(|read| read.ok().filter(|&count| count > 0))
+    }
+}
+
+impl Found {
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Ping(payload) => {
+                if self.pings.len() == MAX_PONGS {
+                    self.pings.remove(0);
+                }
+                self.pings.push(payload);
+            }
+            Control::Pong(payload) => self.pong = Some(payload),
+            Control::Close(frame) => self.end = Some(End::Close(frame)),
+        }
+    }
+}
+
+impl End {
+    /// A peer that vanishes is an end like another; it shows in `Closed` that it was not clean.
+    pub(super) fn of(error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::BrokenPipe
+            | Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::NotConnected
+            // TLS without its goodbye.
+            | Kind::UnexpectedEof => Self::Eof,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl<T: Unpin> AsyncRead for Io<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.take(out) {
+            0 => Poll::Pending,
+            moved => Poll::Ready(Ok(moved)),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Io<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_close(cx)
+    }
+}

@@ -1,0 +1,62 @@
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use crate::{
+    rt::DynTimer,
+    ws::{CloseFrame, Closed, Heartbeat, Limits},
+};
+
+/// Which end of the connection this is. It decides who masks, and who closes the transport first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
+/// What a configuration says for all of its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) close_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::new(),
+            heartbeat: Heartbeat::new(),
+            close_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Ends a connection from outside: ready with the close frame that is to be sent.
+pub(crate) type Stop = Pin<Box<dyn Future<Output = CloseFrame> + Send>>;
+
+/// Told how the connection ended, and dropped then, with whatever it holds for that long.
+pub(crate) type OnEnd = Box<dyn FnOnce(&Closed) + Send>;
+
+/// What one connection starts with.
+pub(crate) struct Params {
+    pub(crate) role: Role,
+    pub(crate) settings: Arc<Settings>,
+    /// Without one there are no time-outs and no heartbeat.
+    pub(crate) timer: Option<DynTimer>,
+    /// The subprotocol that was agreed on.
+    pub(crate) protocol: Option<Box<str>>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) on_end: Option<OnEnd>,
+}
+
+impl Params {
+    pub(crate) const fn new(role: Role, settings: Arc<Settings>) -> Self {
+        Self {
+            role,
+            settings,
+            timer: None,
+            protocol: None,
+            stop: None,
+            on_end: None,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Messages that wait, bounded in number and in bytes. Pure.
+
+use std::collections::VecDeque;
+
+use crate::ws::{Limits, Message};
+
+/// Messages in order, with the sum of their bytes.
+///
+/// It counts what was taken out as still there until it is [released](Self::release): a message that is on its way
+/// still takes memory.
+#[derive(Debug)]
+pub(super) struct Queue {
+    messages: VecDeque<Message>,
+    count: usize,
+    bytes: usize,
+    max_count: usize,
+    max_bytes: usize,
+}
+
+impl Queue {
+    pub(super) const fn new(limits: &Limits) -> Self {
+        Self {
+            messages: VecDeque::new(),
+            count: 0,
+            bytes: 0,
+            max_count: limits.queued_messages,
+            max_bytes: limits.queued_bytes,
+        }
+    }
+
+    /// Whether one more is let in, of whatever size.
+    pub(super) const fn has_room(&self) -> bool {
+        self.count < self.max_count && self.bytes < self.max_bytes
+    }
+
+    /// Whether at most half of either bound is in use: where a stopped side goes on, so that it goes on in batches.
+    pub(super) const fn is_half_empty(&self) -> bool {
+        self.count <= self.max_count / 2 && self.bytes <= self.max_bytes / 2
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn push(&mut self, message: Message) {
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(message.len());
+        self.messages.push_back(message);
+    }
+
+    /// Takes the next one out for good.
+    pub(super) fn pop(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.release(1, message.len());
+        Some(message)
+    }
+
+    /// Swaps all that waits with `other`, which is empty. It still counts.
+    pub(super) fn swap(&mut self, other: &mut VecDeque<Message>) {
+        debug_assert!(other.is_empty(), "what is swapped in would not be counted");
+        std::mem::swap(&mut self.messages, other);
+    }
+
+    /// What was swapped out has left.
+    pub(super) const fn release(&mut self, count: usize, bytes: usize) {
+        self.count -= count;
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// Takes the whole queue, and leaves an empty one with the same bounds.
+    pub(super) const fn take(&mut self) -> Self {
+        let empty = Self {
+            messages: VecDeque::new(),
+            count: 0,
+            bytes: 0,
+            ..*self
+        };
+        std::mem::replace(self, empty)
+    }
+
+    /// Gives the memory of an empty queue back.
+    pub(super) fn shrink(&mut self) {
+        if self.messages.is_empty() && self.messages.capacity() > 0 {
+            self.messages = VecDeque::new();
+        }
+    }
+
+    /// Drops all that waits: nobody will read or send it any more.
+    pub(super) fn clear(&mut self) {
+        self.messages = VecDeque::new();
+        self.count = 0;
+        self.bytes = 0;
+    }
+}

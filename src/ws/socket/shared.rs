@@ -1,0 +1,207 @@
+//! What the handles and the driver of one connection share.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use super::{feed::Feed, queue::Queue};
+use crate::ws::{CloseFrame, Closed, Error, Limits, Message};
+
+/// One connection, from the side of its handles. The lock is held for moments, never across a poll or a wake.
+#[derive(Clone, Debug)]
+pub(super) struct Shared(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    protocol: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) inbox: Queue,
+    pub(super) outbox: Queue,
+    /// Messages handed in so far, and how many of these are known to be on the wire.
+    pub(super) queued: u64,
+    pub(super) flushed: u64,
+    /// A stream whose items are to be sent, on its way to the driver.
+    pub(super) feed: Option<Feed>,
+    /// A handle asked for the end, with this frame.
+    pub(super) close: Option<Option<CloseFrame>>,
+    /// There is no handle any more.
+    pub(super) released: bool,
+    /// Nothing more will be received. The error is for the one who asks next.
+    pub(super) input_ended: bool,
+    pub(super) error: Option<Error>,
+    /// Nothing more will be sent.
+    pub(super) output_ended: bool,
+    pub(super) closed: Option<Closed>,
+    /// The handler has taken a message and not come back for the next: its answer may be on the way.
+    pub(super) answering: bool,
+    /// The driver stopped reading for lack of room, not of bytes.
+    pub(super) stalled: bool,
+    /// The driver waits for the transport to take more.
+    pub(super) blocked: bool,
+    pub(super) round_trip: Option<Duration>,
+    /// Who waits for a message.
+    pub(super) receiver: Option<Waker>,
+    /// Who waits for room, for the wire, or for the end.
+    pub(super) waiters: Vec<Waker>,
+    /// The driver, while it is parked.
+    pub(super) driver: Option<Waker>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: &Limits, protocol: Option<Box<str>>) -> Self {
+        let state = Mutex::new(State {
+            inbox: Queue::new(limits),
+            outbox: Queue::new(limits),
+            queued: 0,
+            flushed: 0,
+            feed: None,
+            close: None,
+            released: false,
+            input_ended: false,
+            error: None,
+            output_ended: false,
+            closed: None,
+            answering: false,
+            stalled: false,
+            blocked: false,
+            round_trip: None,
+            receiver: None,
+            waiters: Vec::new(),
+            driver: None,
+        });
+        Self(Arc::new(Inner { state, protocol }))
+    }
+
+    pub(super) fn protocol(&self) -> Option<&str> {
+        self.0.protocol.as_deref()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, so a poisoned state is a whole state.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and wakes the driver if it is parked and has something to do now.
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let driver = if state.has_work() {
+            state.driver.take()
+        } else {
+            None
+        };
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        result
+    }
+
+    /// The next message. The caller is woken when there is one.
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.update(|state| {
+            if let Some(message) = state.inbox.pop() {
+                state.answering = true;
+                return Poll::Ready(Ok(Some(message)));
+            }
+            state.answering = false;
+            if state.input_ended {
+                return Poll::Ready(state.error.take().map_or(Ok(None), Err));
+            }
+            set(&mut state.receiver, cx);
+            Poll::Pending
+        })
+    }
+
+    /// Whether one more message may be queued. The caller is woken when it may.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        if state.output_ended {
+            Poll::Ready(Err(Error::closed()))
+        } else if state.outbox.has_room() {
+            Poll::Ready(Ok(()))
+        } else {
+            add(&mut state.waiters, cx);
+            Poll::Pending
+        }
+    }
+
+    /// Queues a message, over the bound if need be.
+    pub(super) fn push(&self, message: Message) -> Result<(), Error> {
+        self.update(|state| {
+            if state.output_ended || state.close.is_some() {
+                return Err(Error::closed());
+            }
+            state.outbox.push(message);
+            state.queued += 1;
+            Ok(())
+        })
+    }
+
+    /// Ready when all that was queued before `mark` is on the wire.
+    pub(super) fn poll_flushed(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        if state.flushed >= mark {
+            Poll::Ready(Ok(()))
+        } else if state.closed.is_some() {
+            Poll::Ready(Err(Error::closed()))
+        } else {
+            add(&mut state.waiters, cx);
+            Poll::Pending
+        }
+    }
+
+    /// Ready when the connection has ended.
+    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Closed> {
+        let mut state = self.lock();
+        match &state.closed {
+            Some(closed) => Poll::Ready(closed.clone()),
+            None => {
+                add(&mut state.waiters, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Asks for the end; the first one to ask decides how.
+    pub(super) fn close(&self, frame: Option<CloseFrame>) {
+        self.update(|state| {
+            state.close.get_or_insert(frame);
+        });
+    }
+}
+
+impl State {
+    /// Whether a parked driver has something to do because of what a handle did.
+    pub(super) fn has_work(&self) -> bool {
+        (!self.outbox.is_empty() && !self.blocked)
+            || (self.stalled && self.inbox.is_half_empty())
+            || ((self.close.is_some() || self.released) && !self.output_ended)
+            || self.feed.is_some()
+            || self.may_answer_end()
+    }
+
+    /// Whether the end of the peer may be answered now: all that came before it has been dealt with.
+    pub(super) fn may_answer_end(&self) -> bool {
+        self.input_ended && !self.output_ended && self.inbox.is_empty() && !self.answering
+    }
+}
+
+fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *slot = Some(cx.waker().clone()),
+    }
+}
+
+fn add(waiters: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
+        waiters.push(cx.waker().clone());
+    }
+}

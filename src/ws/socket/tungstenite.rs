@@ -1,0 +1,163 @@
+//! The one file that speaks both vocabularies: ours, and that of the framing library.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use async_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self,
+        protocol::{
+            CloseFrame as WireClose, WebSocketConfig, frame::coding::CloseCode as WireCode,
+        },
+    },
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_sink::Sink;
+use futures_util::FutureExt;
+
+use super::{
+    inspector::Fault,
+    io::{End, Io},
+    params::Role,
+};
+use crate::ws::{CloseCode, CloseFrame, Message, Text};
+
+/// Bytes that are known to be UTF-8: the payload of [`Text`], so that text crosses the border without a second check.
+pub(crate) type Utf8 = tungstenite::Utf8Bytes;
+
+/// The decoder's own buffer. It is zeroed on every attempt to read, so it is small; the read-ahead below it is not.
+const READ_BUFFER: usize = 8 << 10;
+/// What may gather before it is written without a flush.
+const WRITE_BUFFER: usize = 64 << 10;
+
+/// A connection that is awake: decodes and encodes data frames over an [`Io`].
+#[derive(Debug)]
+pub(super) struct Framer<T> {
+    // Boxed: it is large, and a connection that sleeps has none.
+    stream: Box<WebSocketStream<Io<T>>>,
+    /// Messages that came out, to compare with those that the inspector passed in.
+    returned: u64,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
+    pub(super) fn new(io: Io<T>, role: Role) -> Self {
+        let returned = io.inspector().passed();
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            // The bounds are those of the outbox; here a large message would only be refused.
+            .max_write_buffer_size(usize::MAX)
+            // The inspector has checked the sizes already.
+            .max_message_size(None)
+            .max_frame_size(None);
+        let role = match role {
+            Role::Server => tungstenite::protocol::Role::Server,
+            Role::Client => tungstenite::protocol::Role::Client,
+        };
+        let stream = WebSocketStream::from_raw_socket(io, role, Some(config))
+            .now_or_never()
+            .expect("without a handshake there is nothing to wait for");
+        Self {
+            stream: Box::new(stream),
+            returned,
+        }
+    }
+
+    pub(super) fn io(&mut self) -> &mut Io<T> {
+        self.stream.get_mut()
+    }
+
+    pub(super) fn into_io(self) -> Io<T> {
+        self.stream.into_inner()
+    }
+
+    /// Whether nothing is in the decoder that is not in the [`Io`].
+    pub(super) fn is_clean(&self) -> bool {
+        let inspector = self.stream.get_ref().inspector();
+        self.returned == inspector.passed() && inspector.is_between_messages()
+    }
+
+    /// Whether there may be a message in what has been read.
+    pub(super) fn has_input(&self) -> bool {
+        let io = self.stream.get_ref();
+        io.has_unread() || self.returned != io.inspector().passed()
+    }
+
+    /// The next message in what has been read; `Pending` when that holds no more.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
+        let message = match Pin::new(&mut *self.stream).poll_next(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Ok(message))) => message,
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(end(error))),
+            Poll::Ready(None) => return Poll::Ready(Err(End::Eof)),
+        };
+        self.returned += 1;
+        Poll::Ready(match message {
+            tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),
+            tungstenite::Message::Binary(bytes) => Ok(Message::Binary(bytes)),
+            _ => Err(End::Fault(Fault {
+                code: CloseCode::INTERNAL,
+                what: "a control frame passed the inspector",
+            })),
+        })
+    }
+
+    /// Ready when the encoder's buffer is not stuck.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        Pin::new(&mut *self.stream).poll_ready(cx).map_err(end)
+    }
+
+    pub(super) fn send(&mut self, message: Message) -> Result<(), End> {
+        self.start(match message {
+            Message::Text(text) => tungstenite::Message::Text(text.into_utf8()),
+            Message::Binary(bytes) => tungstenite::Message::Binary(bytes),
+        })
+    }
+
+    pub(super) fn send_ping(&mut self, payload: Bytes) -> Result<(), End> {
+        self.start(tungstenite::Message::Ping(payload))
+    }
+
+    pub(super) fn send_pong(&mut self, payload: Bytes) -> Result<(), End> {
+        self.start(tungstenite::Message::Pong(payload))
+    }
+
+    /// Nothing can be sent after this.
+    pub(super) fn send_close(&mut self, frame: Option<CloseFrame>) -> Result<(), End> {
+        let frame = frame.map(|frame| {
+            let (code, reason) = frame.into_parts();
+            WireClose {
+                code: WireCode::from(code.get()),
+                reason: reason.into_utf8(),
+            }
+        });
+        self.start(tungstenite::Message::Close(frame))
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        Pin::new(&mut *self.stream).poll_flush(cx).map_err(end)
+    }
+
+    fn start(&mut self, message: tungstenite::Message) -> Result<(), End> {
+        Pin::new(&mut *self.stream).start_send(message).map_err(end)
+    }
+}
+
+/// The inspector lets nothing pass that the decoder could refuse, but for the text of whole frames.
+fn end(error: tungstenite::Error) -> End {
+    use tungstenite::Error as Wire;
+    match error {
+        Wire::Utf8(_) => End::Fault(super::inspector::NOT_UTF8),
+        Wire::Io(error) => End::of(error),
+        Wire::ConnectionClosed | Wire::AlreadyClosed => End::Eof,
+        _ => End::Fault(Fault {
+            code: CloseCode::PROTOCOL,
+            what: "a frame that can't be decoded",
+        }),
+    }
+}

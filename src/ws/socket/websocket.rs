@@ -1,0 +1,323 @@
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use futures_core::{FusedStream, Stream};
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_sink::Sink;
+
+use super::{driver::Driver, feed::Feed, params::Params, shared::Shared};
+use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message};
+
+/// A connection over which both sides send [messages](Message) at any time.
+///
+/// In a handler it is driven beside it: messages are read and written, pings answered, dead peers noticed and closes
+/// completed while the handler waits for something else. What is sent goes out when the handler waits, in one
+/// write, so nothing is delayed and everything that is ready is batched. Elsewhere, as in clients, the socket is
+/// driven by its own methods: keep calling [`recv`](Self::recv), or [`split`](Self::split) it.
+///
+/// When it is dropped, the connection is closed with 1000.
+///
+/// ```
+/// use tower_realtime::ws::{self, WebSocket};
+///
+/// async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
+///     while let Some(message) = socket.recv().await? {
+///         socket.send(message).await?;
+///     }
+///     Ok(())
+/// }
+/// ```
+pub struct WebSocket {
+    shared: Shared,
+    /// What drives the connection, when nobody else does.
+    driver: Option<Box<dyn Drive + Send>>,
+}
+
+/// A connection of its own, for clients and for servers without a task: driven by its own methods.
+pub(crate) fn open<T>(io: T, params: Params) -> WebSocket
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let driver = Driver::new(io, params);
+    WebSocket {
+        shared: driver.shared.clone(),
+        driver: Some(Box::new(driver)),
+    }
+}
+
+/// A [`Driver`] without the type of its transport.
+pub(super) trait Drive {
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Drive for Driver<T> {
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll(cx)
+    }
+}
+
+impl WebSocket {
+    /// A socket whose driver is polled by somebody else.
+    pub(super) const fn driven(shared: Shared) -> Self {
+        Self {
+            shared,
+            driver: None,
+        }
+    }
+
+    /// The next message; `None` when the connection has ended, whoever ended it and however.
+    ///
+    /// [`closed`](Self::closed) says how. Messages that came before the end are given out first.
+    ///
+    /// # Errors
+    ///
+    /// Once, when the peer broke a rule or fell silent, or the transport failed. It is `None` after that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: a message is taken by the call that returns it, or not at all.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Queues a message. It waits only while the peer does not read and the queue is over its
+    /// [bound](crate::ws::Limits::queued_bytes).
+    ///
+    /// The message leaves when the handler next waits for something. [`flush`](Self::flush) waits for that.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended or is being closed: [`Error::is_closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A message is queued whole or not at all. When the future is dropped while it waits, the message is dropped
+    /// with it; wait with [`ready`](Self::ready) first where it must not be.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.ready().await?;
+        self.shared.push(message.into())?;
+        self.drive_once().await;
+        Ok(())
+    }
+
+    /// As [`send`](Self::send), but a socket that is driven by its own methods does not write yet.
+    ///
+    /// Feed what belongs together, and [`flush`](Self::flush) it with one write.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.ready().await?;
+        self.shared.push(message.into())
+    }
+
+    /// Waits until a message would be queued at once.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended or is being closed: [`Error::is_closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes and changes nothing.
+    pub async fn ready(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_room(cx)).await
+    }
+
+    /// Waits until everything that was sent before is with the transport.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ended before that: [`Error::is_closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the messages stay queued.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let mark = self.shared.lock().queued;
+        poll_fn(|cx| self.poll_flushed(mark, cx)).await
+    }
+
+    /// Sends what is queued and a close frame, waits for that of the peer, and says how it went.
+    ///
+    /// `None` sends an empty close frame. Messages that still come are dropped. It takes as long as the close
+    /// time-out at most, when there is a timer. When the peer closed first, its close is completed instead.
+    ///
+    /// ```
+    /// # use tower_realtime::ws::{CloseCode, CloseFrame, WebSocket};
+    /// # async fn f(mut socket: WebSocket) {
+    /// let closed = socket.close(CloseFrame::new(CloseCode::NORMAL).reason("done")).await;
+    /// assert!(closed.is_clean());
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// The close goes on without it, as far as the socket is driven.
+    pub async fn close(&mut self, frame: impl Into<Option<CloseFrame>>) -> Closed {
+        self.shared.close(frame.into());
+        self.closed().await
+    }
+
+    /// Waits until the connection has ended, and says how.
+    ///
+    /// Messages are not taken meanwhile: a full inbox keeps a peer's close from being seen.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn closed(&mut self) -> Closed {
+        poll_fn(|cx| self.poll_closed(cx)).await
+    }
+
+    /// Sends the items of `stream` as they come, while this socket is used for everything else.
+    ///
+    /// They are sent when the peer reads: a stream that bounds what waits, such as a subscription, then bounds what
+    /// a slow reader costs. When the stream ends, nothing happens. When it yields an error, the connection is
+    /// closed: with 1013 when the error is that the reader [lagged](crate::topic::Lagged) behind, with 1011
+    /// otherwise. A second stream takes the place of the first.
+    #[must_use]
+    pub fn feed_from<S, M, E>(self, stream: S) -> Self
+    where
+        S: Stream<Item = Result<M, E>> + Send + 'static,
+        M: Into<Message>,
+        E: 'static,
+    {
+        self.shared
+            .update(|state| state.feed = Some(Feed::new(stream)));
+        self
+    }
+
+    /// The subprotocol that was agreed on.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.shared.protocol()
+    }
+
+    /// How long the last ping took to be answered; `None` before the first one was.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared.lock().round_trip
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        if let Poll::Ready(received) = self.shared.poll_recv(cx) {
+            return Poll::Ready(received);
+        }
+        self.drive(cx);
+        self.again(cx, |shared, cx| shared.poll_recv(cx))
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Poll::Ready(room) = self.shared.poll_room(cx) {
+            return Poll::Ready(room);
+        }
+        self.drive(cx);
+        self.again(cx, |shared, cx| shared.poll_room(cx))
+    }
+
+    fn poll_flushed(&mut self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.drive(cx);
+        self.shared.poll_flushed(mark, cx)
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        self.drive(cx);
+        self.shared.poll_closed(cx)
+    }
+
+    /// Looks again after the driver has had its turn; there is none when somebody else polls it.
+    fn again<R>(
+        &self,
+        cx: &mut Context<'_>,
+        look: impl FnOnce(&Shared, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        match self.driver {
+            Some(_) => look(&self.shared, cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(driver) = &mut self.driver {
+            let _ = driver.poll_drive(cx);
+        }
+    }
+
+    /// Writes what can be written at once.
+    async fn drive_once(&mut self) {
+        if self.driver.is_some() {
+            poll_fn(|cx| {
+                self.drive(cx);
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+}
+
+impl Drop for WebSocket {
+    fn drop(&mut self) {
+        // Weaker than a close: when the handler drops its socket because it fails, the code is another one.
+        self.shared.update(|state| state.released = true);
+        // Nobody will drive it any more: what can be sent without waiting is.
+        self.drive(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+impl Stream for WebSocket {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl FusedStream for WebSocket {
+    fn is_terminated(&self) -> bool {
+        let state = self.shared.lock();
+        state.input_ended && state.inbox.is_empty() && state.error.is_none()
+    }
+}
+
+impl Sink<Message> for WebSocket {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_room(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.shared.push(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mark = self.shared.lock().queued;
+        self.poll_flushed(mark, cx)
+    }
+
+    /// Closes with 1000, and is ready when the connection has ended.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.close(Some(CloseFrame::new(CloseCode::NORMAL)));
+        ready!(self.poll_closed(cx));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("protocol", &self.protocol())
+            .finish_non_exhaustive()
+    }
+}

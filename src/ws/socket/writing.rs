@@ -1,0 +1,120 @@
+//! The half of the driver that writes.
+
+use std::{
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::{
+    driver::{Driver, Phase},
+    io::End,
+    wire::Wire,
+};
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    /// Encodes what waits and flushes it, as far as the transport takes it.
+    pub(super) fn encode(
+        &mut self,
+        cx: &mut Context<'_>,
+        count: &mut usize,
+        bytes: &mut usize,
+    ) -> Result<(), End> {
+        if self.blocked && self.flush(cx)?.is_pending() {
+            return Ok(());
+        }
+        self.encode_control()?;
+        while let Some(message) = self.tx.pop_front() {
+            let Some(framer) = self.wire.awake(self.role) else {
+                return Err(End::Eof);
+            };
+            if framer.poll_ready(cx)?.is_pending() {
+                self.tx.push_front(message);
+                self.blocked = true;
+                return Ok(());
+            }
+            *count += 1;
+            *bytes += message.len();
+            framer.send(message)?;
+            self.dirty = true;
+        }
+        self.encode_feed(cx)?;
+        if self.dirty {
+            let _ = self.flush(cx)?;
+        }
+        Ok(())
+    }
+
+    /// Pongs and pings go before data: they must not wait behind it.
+    fn encode_control(&mut self) -> Result<(), End> {
+        let pings = match self.wire.io() {
+            Some(io) => std::mem::take(&mut io.found.pings),
+            None => return Err(End::Eof),
+        };
+        if pings.is_empty() && !self.ping.due {
+            return Ok(());
+        }
+        let Some(framer) = self.wire.awake(self.role) else {
+            return Err(End::Eof);
+        };
+        for payload in pings {
+            framer.send_pong(payload)?;
+        }
+        if std::mem::take(&mut self.ping.due) {
+            self.ping.count = self.ping.count.wrapping_add(1);
+            self.ping.sent = Some(Instant::now());
+            framer.send_ping(Bytes::copy_from_slice(&self.ping.count.to_be_bytes()))?;
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Sends what the feed has ready, a batch at most.
+    fn encode_feed(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if self.feed.is_none() || !matches!(self.phase, Phase::Open) {
+            return Ok(());
+        }
+        for _ in 0..self.settings.limits.queued_messages {
+            let Some(feed) = &mut self.feed else { break };
+            // Asked before the feed is, since an item that was taken can't be put back.
+            if let Wire::Awake(framer) = &mut self.wire {
+                if framer.poll_ready(cx)?.is_pending() {
+                    self.blocked = true;
+                    return Ok(());
+                }
+            }
+            match feed.poll_next(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(None) => self.feed = None,
+                Poll::Ready(Some(Err(frame))) => {
+                    self.feed = None;
+                    self.shared.lock().close.get_or_insert(Some(frame));
+                }
+                Poll::Ready(Some(Ok(message))) => {
+                    let Some(framer) = self.wire.awake(self.role) else {
+                        return Err(End::Eof);
+                    };
+                    framer.send(message)?;
+                    self.dirty = true;
+                }
+            }
+        }
+        // A feed that is always ready gets its next turn after the others.
+        if self.feed.is_some() {
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
+        let Some(framer) = self.wire.awake(self.role) else {
+            return Err(End::Eof);
+        };
+        let flushed = framer.poll_flush(cx)?;
+        self.blocked = flushed.is_pending();
+        self.dirty = self.blocked;
+        Ok(flushed)
+    }
+}
