@@ -1,4 +1,7 @@
-use http::{HeaderMap, header::ACCEPT};
+use http::{
+    HeaderMap,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 
 /// Whether a client with these headers takes an event stream (RFC 9110, section 12.5.1).
 ///
@@ -45,4 +48,13 @@ fn wanted(range: &str) -> Option<(u8, bool)> {
             name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0_f32)
         });
     Some((specific, !refused))
+}
+
+/// Whether the body with these headers is an event stream, whatever the parameters of its type are.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/event-stream"))
 }

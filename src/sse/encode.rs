@@ -1,5 +1,3 @@
-use std::fmt;
-
 use bytes::Bytes;
 
 use super::{Comment, Event};
@@ -65,9 +63,10 @@ impl From<Comment> for Encoded {
 pub(super) const DATA: &[u8] = b"data: ";
 pub(super) const COMMENT: &[u8] = b": ";
 
-/// The lines of `text`, each behind `prefix`, with a byte to spare for a blank line.
-pub(super) fn lines(prefix: &'static [u8], text: &str) -> Vec<u8> {
-    let text = text.as_bytes();
+/// The lines of `text`, each behind `prefix` and ended, with a byte to spare for a blank line.
+///
+/// CR, LF and CRLF are one break each (WHATWG HTML, section 9.2.5).
+pub(super) fn lines(prefix: &[u8], text: &[u8]) -> Vec<u8> {
     let Some(first) = memchr::memchr2(b'\r', b'\n', text) else {
         let mut out = Vec::with_capacity(prefix.len() + text.len() + 2);
         out.extend_from_slice(prefix);
@@ -75,62 +74,36 @@ pub(super) fn lines(prefix: &'static [u8], text: &str) -> Vec<u8> {
         out.push(b'\n');
         return out;
     };
-    let mut writer = LineWriter::new(prefix);
-    writer.out.reserve(text.len() + text.len() / 8);
-    writer.out.extend_from_slice(&text[..first]);
-    writer.push(&text[first..]);
-    writer.finish()
+    split(prefix, text, first)
 }
 
-/// Splits text that comes in pieces into lines behind a prefix.
-///
-/// CR, LF and CRLF are one break each (WHATWG HTML, section 9.2.5), also where a CRLF comes in two pieces.
-#[derive(Debug)]
-pub(super) struct LineWriter {
-    out: Vec<u8>,
-    prefix: &'static [u8],
-    /// The last byte was a CR: an LF at the start of the next piece belongs to it.
-    after_cr: bool,
+/// Ends the lines of an `out` that begins with `prefix` and goes on with text of any kind.
+pub(super) fn seal(prefix: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+    let text = &out[prefix.len()..];
+    if let Some(first) = memchr::memchr2(b'\r', b'\n', text) {
+        return split(prefix, text, first);
+    }
+    out.reserve_exact(2);
+    out.push(b'\n');
+    out
 }
 
-impl LineWriter {
-    pub(super) fn new(prefix: &'static [u8]) -> Self {
-        Self {
-            out: prefix.to_vec(),
-            prefix,
-            after_cr: false,
-        }
+/// The lines of a text whose first line break is at `first`.
+fn split(prefix: &[u8], text: &[u8], first: usize) -> Vec<u8> {
+    let breaks = 1 + memchr::memchr2_iter(b'\r', b'\n', &text[first + 1..]).count();
+    let mut out = Vec::with_capacity(text.len() + prefix.len() * (breaks + 1) + 2);
+    let (mut start, mut next) = (0, Some(first));
+    while let Some(at) = next {
+        out.extend_from_slice(prefix);
+        out.extend_from_slice(&text[start..at]);
+        out.push(b'\n');
+        start = at + 1 + usize::from(text[at..].starts_with(b"\r\n"));
+        next = memchr::memchr2(b'\r', b'\n', &text[start..]).map(|at| start + at);
     }
-
-    pub(super) fn push(&mut self, mut text: &[u8]) {
-        if self.after_cr && text.first() == Some(&b'\n') {
-            text = &text[1..];
-        } else if text.is_empty() {
-            return;
-        }
-        self.after_cr = text.last() == Some(&b'\r');
-        while let Some(at) = memchr::memchr2(b'\r', b'\n', text) {
-            self.out.extend_from_slice(&text[..at]);
-            self.out.push(b'\n');
-            self.out.extend_from_slice(self.prefix);
-            let crlf = text[at..].starts_with(b"\r\n");
-            text = &text[at + 1 + usize::from(crlf)..];
-        }
-        self.out.extend_from_slice(text);
-    }
-
-    /// The lines, the last one ended too.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.out.push(b'\n');
-        self.out
-    }
-}
-
-impl fmt::Write for LineWriter {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
-    }
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(&text[start..]);
+    out.push(b'\n');
+    out
 }
 
 /// The fields of a block before its data.

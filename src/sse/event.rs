@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
-use super::encode::{self, LineWriter};
+use super::encode;
 
 /// One event, before it is encoded.
 ///
@@ -41,7 +41,7 @@ impl Event {
     /// survive.
     #[must_use]
     pub fn new(data: impl AsRef<str>) -> Self {
-        Self::from_lines(encode::lines(encode::DATA, data.as_ref()))
+        Self::from_lines(encode::lines(encode::DATA, data.as_ref().as_bytes()))
     }
 
     /// An event whose data is what `value` displays, written straight into the encoding.
@@ -56,10 +56,10 @@ impl Event {
     /// ```
     #[must_use]
     pub fn display(value: impl fmt::Display) -> Self {
-        let mut lines = LineWriter::new(encode::DATA);
-        // The only error is one that `value` makes up: the writer itself has none.
-        let _ = fmt::write(&mut lines, format_args!("{value}"));
-        Self::from_lines(lines.finish())
+        let mut text = Text(encode::DATA.to_vec());
+        // The only error is one that `value` makes up: to write into memory has none.
+        let _ = fmt::write(&mut text, format_args!("{value}"));
+        Self::from_prefixed(text.0)
     }
 
     /// An event without data, for its other fields.
@@ -111,7 +111,12 @@ impl Event {
         self
     }
 
-    pub(super) fn from_lines(lines: Vec<u8>) -> Self {
+    /// An event whose data is `text` without the prefix that it begins with.
+    pub(super) fn from_prefixed(text: Vec<u8>) -> Self {
+        Self::from_lines(encode::seal(encode::DATA, text))
+    }
+
+    fn from_lines(lines: Vec<u8>) -> Self {
         Self {
             lines,
             ..Self::empty()
@@ -137,6 +142,16 @@ impl Event {
     }
 }
 
+/// Text in memory, as something to format into.
+struct Text(Vec<u8>);
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// A comment on its own: lines that every client ignores.
 ///
 /// ```
@@ -151,7 +166,7 @@ impl Comment {
     /// A comment of any text. Each of its lines becomes a comment line.
     #[must_use]
     pub fn new(text: impl AsRef<str>) -> Self {
-        Self(encode::lines(encode::COMMENT, text.as_ref()))
+        Self(encode::lines(encode::COMMENT, text.as_ref().as_bytes()))
     }
 
     /// Whole comment lines, without a blank line.
@@ -233,6 +248,18 @@ impl EventId {
             Id::Number(digits) => digits.as_str(),
             Id::Text(text) => text,
         }
+    }
+}
+
+impl EventId {
+    /// The id of a text from outside: what cannot be in an id is replaced, so that it is some id, although none that
+    /// was ever sent.
+    pub(super) fn lossy(text: &[u8]) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
+        let text = String::from_utf8_lossy(text).replace(['\r', '\n', '\0'], "\u{FFFD}");
+        Some(Self(Id::Text(Cow::Owned(text))))
     }
 }
 

@@ -9,8 +9,11 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::Encoded;
-use crate::BoxError;
+use super::{Encoded, life::Life};
+use crate::{
+    BoxError,
+    lifecycle::{EndReason, Tally},
+};
 
 /// A frame is closed when it has this many bytes: few writes, and still short turns.
 const FRAME: usize = 16 * 1024;
@@ -23,26 +26,45 @@ pin_project! {
         // What was polled after the frame was full.
         held: Option<Result<Encoded, BoxError>>,
         // How long the last gathered frame was: the next one probably is too.
-        usual: u32,
+        usual: usize,
+        // Last, so that the producer is gone when the hook in here runs.
+        life: Life,
     }
 }
 
 impl<S> EventBody<S> {
-    pub(super) const fn new(events: S) -> Self {
+    pub(super) fn new(events: S) -> Self {
         Self {
             events: Some(events),
             held: None,
             usual: 0,
+            life: Life::default(),
         }
     }
 
-    /// A body without events, which has ended.
-    pub(super) const fn ended() -> Self {
-        Self {
-            events: None,
-            held: None,
-            usual: 0,
+    pub(super) const fn tally(&self) -> &Tally {
+        self.life.tally()
+    }
+
+    pub(super) fn on_end(&mut self, hook: impl FnOnce(EndReason) + Send + 'static) {
+        self.life.on_end(Box::new(hook));
+    }
+
+    /// The same life with another stream.
+    pub(super) fn map<R>(self, f: impl FnOnce(Option<S>, &Tally) -> R) -> EventBody<R> {
+        EventBody {
+            events: Some(f(self.events, self.life.tally())),
+            held: self.held,
+            usual: self.usual,
+            life: self.life,
         }
+    }
+
+    /// Ends it before it began, on purpose.
+    pub(super) fn ended(mut self) -> Self {
+        self.events = None;
+        self.life.end(EndReason::Finished);
+        self
     }
 }
 
@@ -65,10 +87,19 @@ where
             return Poll::Ready(None);
         };
         let event = ready!(events.poll_next(cx));
-        if !matches!(event, Some(Ok(_))) {
-            this.events.set(None);
-        }
-        Poll::Ready(event.map(|event| event.map(Into::into).map_err(Into::into)))
+        Poll::Ready(match event {
+            Some(Ok(event)) => Some(Ok(event.into())),
+            Some(Err(error)) => {
+                this.events.set(None);
+                this.life.end(EndReason::Failed);
+                Some(Err(error.into()))
+            }
+            None => {
+                this.events.set(None);
+                this.life.end(EndReason::Finished);
+                None
+            }
+        })
     }
 }
 
@@ -94,10 +125,11 @@ where
                 None => return Poll::Ready(None),
             }
         };
-        let mut frame = Gather::new(first, self.usual);
+        let usual = self.usual;
+        let mut frame = Gather::new(first);
         while frame.len() < FRAME {
             match self.as_mut().poll_event(cx) {
-                Poll::Ready(Some(Ok(event))) if frame.takes(&event) => frame.push(&event),
+                Poll::Ready(Some(Ok(event))) if frame.takes(&event) => frame.push(&event, usual),
                 Poll::Ready(Some(last)) => {
                     *self.as_mut().project().held = Some(last);
                     break;
@@ -105,9 +137,12 @@ where
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }
-        let (frame, usual) = frame.finish();
-        *self.project().usual = usual;
-        Poll::Ready(Some(Ok(Frame::data(frame))))
+        let this = self.project();
+        this.life.tally().add(frame.events);
+        if frame.events > 1 {
+            *this.usual = frame.all.len();
+        }
+        Poll::Ready(Some(Ok(Frame::data(frame.finish()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -135,15 +170,15 @@ impl<S> fmt::Debug for EventBody<S> {
 struct Gather {
     first: Bytes,
     all: Vec<u8>,
-    usual: u32,
+    events: u64,
 }
 
 impl Gather {
-    const fn new(first: Bytes, usual: u32) -> Self {
+    const fn new(first: Bytes) -> Self {
         Self {
             first,
             all: Vec::new(),
-            usual,
+            events: 1,
         }
     }
 
@@ -156,21 +191,21 @@ impl Gather {
         self.len() + event.as_bytes().len() <= FRAME
     }
 
-    fn push(&mut self, event: &Encoded) {
-        if self.all.is_empty() {
+    fn push(&mut self, event: &Encoded, usual: usize) {
+        if self.events == 1 {
             let least = self.first.len() + event.as_bytes().len();
-            let usual = (self.usual as usize).clamp(1024, FRAME);
-            self.all.reserve_exact(usual.max(least));
+            self.all.reserve_exact(usual.clamp(1024, FRAME).max(least));
             self.all.extend_from_slice(&self.first);
         }
         self.all.extend_from_slice(event.as_bytes());
+        self.events += 1;
     }
 
-    fn finish(self) -> (Bytes, u32) {
-        if self.all.is_empty() {
-            return (self.first, self.usual);
+    fn finish(self) -> Bytes {
+        if self.events == 1 {
+            self.first
+        } else {
+            self.all.into()
         }
-        let len = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        (self.all.into(), len)
     }
 }

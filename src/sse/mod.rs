@@ -30,19 +30,36 @@
 // Server.
 mod accept;
 mod boundary;
+mod channel;
+#[cfg(feature = "compression")]
+mod compress;
 mod encode;
 mod event;
 mod gather;
+#[cfg(feature = "json")]
+mod json;
 pub mod keep_alive;
+mod last_event_id;
+mod life;
+mod on_error;
 mod response;
+mod writer;
 
 pub use self::accept::accepts_events;
 pub use self::boundary::Boundary;
+pub use self::channel::{Closed, Receiver, Sender, TrySendError, channel};
+#[cfg(feature = "compression")]
+pub use self::compress::CompressEvents;
 pub use self::encode::Encoded;
 pub use self::event::{Comment, Event, EventId, EventName, InvalidEventId, InvalidEventName};
 pub use self::gather::EventBody;
-pub use self::keep_alive::{KeepAlive, KeepAliveBody, NoKeepAlive};
-pub use self::response::Sse;
+#[cfg(feature = "json")]
+pub use self::json::JsonError;
+pub use self::keep_alive::{KeepAlive, KeepAliveBody, KeepAliveLayer, NoKeepAlive};
+pub use self::last_event_id::LastEventId;
+pub use self::on_error::OnError;
+pub use self::response::{Sse, no_more_events};
+pub use self::writer::DataWriter;
 
 // Client.
 mod decode;

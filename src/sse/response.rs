@@ -15,11 +15,11 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{
-    Encoded, KeepAlive, NoKeepAlive, accepts_events,
+    Encoded, KeepAlive, NoKeepAlive, OnError, accepts_events,
     gather::EventBody,
     keep_alive::{KeepAliveBody, KeptAlive},
 };
-use crate::{BoxError, rt::Timer};
+use crate::{BoxError, lifecycle::EndReason, rt::Timer};
 
 pin_project! {
     /// A response whose body is a stream of events.
@@ -56,7 +56,7 @@ impl<S> Sse<S> {
     ///
     /// Its items are anything that becomes [`Encoded`]: an [`Event`](super::Event), or an `Encoded` that was prepared
     /// once for many.
-    pub const fn new<T, E>(events: S) -> Self
+    pub fn new<T, E>(events: S) -> Self
     where
         S: Stream<Item = Result<T, E>>,
         T: Into<Encoded>,
@@ -71,10 +71,62 @@ impl<S> Sse<S> {
 impl<S, T: Timer> Sse<S, T> {
     /// Keeps the stream open while there are no events.
     ///
-    /// The response is marked, so that a keep-alive layer around it adds nothing.
+    /// The response is marked, so that a [`KeepAliveLayer`](super::KeepAliveLayer) around it adds nothing.
     pub fn keep_alive<U: Timer>(self, keep_alive: KeepAlive<U>) -> Sse<S, U> {
         Sse {
-            body: KeepAliveBody::maybe(self.body.into_inner(), Some(keep_alive)),
+            body: self.body.with(keep_alive),
+        }
+    }
+
+    /// Ends the stream in order where it would fail: with a last event made of the error, instead of an aborted
+    /// response.
+    ///
+    /// The client has then seen all there is, and connects again with the id of that event or the one before it.
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use tower_realtime::sse::{Event, EventName, Sse};
+    ///
+    /// const ERROR: EventName = EventName::from_static("error");
+    ///
+    /// let events = stream::iter([Ok(Event::new("1")), Err("the database has gone")]);
+    /// let sse = Sse::new(events).on_error(|error| Event::new(error).name(ERROR));
+    /// # let _ = sse;
+    /// ```
+    pub fn on_error<F, U, E, L>(self, last: F) -> Sse<OnError<S, F>, T>
+    where
+        S: Stream<Item = Result<U, E>>,
+        U: Into<Encoded>,
+        F: FnMut(E) -> L,
+        L: Into<Encoded>,
+    {
+        Sse {
+            body: self
+                .body
+                .map(|body| body.map(|events, tally| OnError::new(events, last, tally.clone()))),
+        }
+    }
+
+    /// Calls `hook` when the stream has ended, with the reason; a second hook replaces the first.
+    ///
+    /// The stream itself is dropped before. The hook runs where the body is polled or dropped: it must not block,
+    /// and must not panic.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use futures_util::stream;
+    /// use tower_realtime::sse::{Event, Sse};
+    ///
+    /// let events = stream::pending::<Result<Event, Infallible>>();
+    /// let sse = Sse::new(events).on_end(|reason| println!("a listener left: {reason}"));
+    /// # let _ = sse;
+    /// ```
+    pub fn on_end(self, hook: impl FnOnce(EndReason) + Send + 'static) -> Self {
+        Self {
+            body: self.body.map(|mut body| {
+                body.on_end(hook);
+                body
+            }),
         }
     }
 
@@ -90,11 +142,15 @@ impl<S, T: Timer> Sse<S, T> {
     /// it.
     pub fn into_response(self) -> Response<Self> {
         let is_kept_alive = self.body.is_kept_alive();
+        let tally = self.body.get_ref().map(|body| body.tally().clone());
         let mut response = Response::new(self);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, EVENT_STREAM);
         headers.insert(CACHE_CONTROL, NO_TRANSFORM);
         headers.insert(X_ACCEL_BUFFERING, NO);
+        if let Some(tally) = tally {
+            response.extensions_mut().insert(tally);
+        }
         if is_kept_alive {
             response.extensions_mut().insert(KeptAlive);
         }
@@ -123,13 +179,13 @@ impl<S, T: Timer> Sse<S, T> {
     /// ```
     pub fn answer(mut self, head: &request::Parts) -> Response<Self> {
         if !accepts_events(&head.headers) {
-            *self.body.get_mut() = EventBody::ended();
+            self.body = self.body.map(EventBody::ended);
             let mut refusal = Response::new(self);
             *refusal.status_mut() = StatusCode::NOT_ACCEPTABLE;
             return refusal;
         }
         if head.method == Method::HEAD {
-            *self.body.get_mut() = EventBody::ended();
+            self.body = self.body.map(EventBody::ended);
         }
         self.into_response()
     }
@@ -174,3 +230,21 @@ pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/even
 const NO_TRANSFORM: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const NO: HeaderValue = HeaderValue::from_static("no");
+
+/// The answer to a client that should not come back: 204, at which an `EventSource` stops to reconnect.
+///
+/// To end a stream is not enough, because it means "come back"; so this answers the reconnect.
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use tower_realtime::sse;
+///
+/// let response: Response<String> = sse::no_more_events();
+/// assert_eq!(response.status(), StatusCode::NO_CONTENT);
+/// ```
+#[must_use]
+pub fn no_more_events<B: Default>() -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{Beat, KeepAlive, Pulse};
+use super::{Beat, KeepAlive, Pulse, bom::Bom};
 use crate::{rt::Timer, sse::Boundary};
 
 pin_project! {
@@ -17,13 +17,14 @@ pin_project! {
     /// Comments stand only where the stream [admits](Boundary::admits_comment) them, and never behind its end.
     pub struct KeepAliveBody<B, T: Timer> {
         #[pin]
-        inner: B,
+        inner: Option<B>,
         keep_alive: Option<KeepAlive<T>>,
         // Armed by the first poll that finds nothing to write, so that a body can be made outside of the runtime.
         #[pin]
         sleep: Option<T::Sleep>,
         pulse: Pulse,
         boundary: Boundary,
+        bom: Bom,
     }
 }
 
@@ -36,12 +37,27 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
 
     /// Keeps `body` alive, or passes it on as it is.
     pub(crate) const fn maybe(inner: B, keep_alive: Option<KeepAlive<T>>) -> Self {
+        Self::from_parts(Some(inner), keep_alive)
+    }
+
+    /// The body within, unless it has ended.
+    pub(crate) const fn get_ref(&self) -> Option<&B> {
+        self.inner.as_ref()
+    }
+
+    /// A body that has ended before it began.
+    pub(crate) const fn ended() -> Self {
+        Self::from_parts(None, None)
+    }
+
+    const fn from_parts(inner: Option<B>, keep_alive: Option<KeepAlive<T>>) -> Self {
         Self {
             inner,
             keep_alive,
             sleep: None,
             pulse: Pulse::new(),
             boundary: Boundary::new(),
+            bom: Bom::new(),
         }
     }
 
@@ -49,21 +65,14 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
         self.keep_alive.is_some()
     }
 
-    /// The body that is kept alive.
-    #[must_use]
-    pub const fn get_ref(&self) -> &B {
-        &self.inner
+    /// The same body, which has not begun, kept alive in another way.
+    pub(crate) fn with<U: Timer>(self, keep_alive: KeepAlive<U>) -> KeepAliveBody<B, U> {
+        KeepAliveBody::from_parts(self.inner, Some(keep_alive))
     }
 
-    /// The body that is kept alive.
-    pub const fn get_mut(&mut self) -> &mut B {
-        &mut self.inner
-    }
-
-    /// The body without the comments.
-    #[must_use]
-    pub fn into_inner(self) -> B {
-        self.inner
+    /// Another body in place of this one, which has not begun, kept alive in the same way.
+    pub(crate) fn map<C>(self, f: impl FnOnce(B) -> C) -> KeepAliveBody<C, T> {
+        KeepAliveBody::from_parts(self.inner.map(f), self.keep_alive)
     }
 
     /// The next comment, if it is time for one and there may be one.
@@ -107,39 +116,53 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.as_mut().project();
-        let next = match this.inner.as_mut().poll_frame(cx) {
-            Poll::Ready(next) => next,
-            Poll::Pending => {
-                return self.poll_beat(cx).map(|beat| Some(Ok(Frame::data(beat))));
-            }
-        };
-        match next.as_ref().and_then(|frame| frame.as_ref().ok()) {
-            Some(frame) if frame.is_data() => {
-                if let Some(bytes) = frame.data_ref() {
-                    this.boundary.push(bytes);
-                    this.pulse.active();
-                }
-            }
-            // The end, an error or the trailers: nothing may come behind any of them.
-            _ => {
-                *this.keep_alive = None;
+        loop {
+            let mut this = self.as_mut().project();
+            let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            let Poll::Ready(next) = inner.poll_frame(cx) else {
+                let beat = self.poll_beat(cx);
+                return beat.map(|beat| Some(Ok(Frame::data(beat))));
+            };
+            let Some(Ok(frame)) = next else {
+                this.inner.set(None);
                 this.sleep.set(None);
+                return Poll::Ready(next);
+            };
+            if this.keep_alive.is_none() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            let chunk = match frame.into_data() {
+                Ok(chunk) => chunk,
+                Err(trailers) => {
+                    // Nothing may come behind trailers.
+                    *this.keep_alive = None;
+                    this.sleep.set(None);
+                    return Poll::Ready(Some(Ok(trailers)));
+                }
+            };
+            let chunk = this.bom.strip(chunk);
+            if !chunk.is_empty() {
+                this.boundary.push(&chunk);
+                this.pulse.active();
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
         }
-        Poll::Ready(next)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.inner.size_hint();
-        if self.keep_alive.is_some() && !self.inner.is_end_stream() {
-            let lower = hint.lower();
+        let Some(inner) = &self.inner else {
+            return SizeHint::with_exact(0);
+        };
+        let mut hint = inner.size_hint();
+        if self.keep_alive.is_some() && !inner.is_end_stream() {
+            // Comments come on top, and a byte order mark is taken away.
             hint = SizeHint::new();
-            hint.set_lower(lower);
         }
         hint
     }

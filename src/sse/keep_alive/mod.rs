@@ -13,11 +13,18 @@
 //! ```
 
 mod body;
+mod bom;
 mod config;
+mod future;
+mod layer;
 mod mark;
 mod pulse;
+mod service;
 
 pub use self::body::KeepAliveBody;
 pub use self::config::{KeepAlive, NoKeepAlive};
+pub use self::future::ResponseFuture;
+pub use self::layer::KeepAliveLayer;
 pub(crate) use self::mark::KeptAlive;
 pub use self::pulse::{Beat, Pulse};
+pub use self::service::KeepAliveService;
