@@ -272,7 +272,7 @@ impl Drop for Place<'_> {
 }
 
 /// The client has gone, or the stream was failed: there is nobody to send to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed;
 

@@ -23,7 +23,9 @@ use super::accept::is_event_stream;
 /// # let _ = layer;
 /// ```
 #[derive(Clone, Default)]
-pub struct CompressEvents(DefaultPredicate);
+pub struct CompressEvents {
+    others: DefaultPredicate,
+}
 
 impl CompressEvents {
     /// Compresses event streams, and what else is compressed by default.
@@ -35,7 +37,7 @@ impl CompressEvents {
 
 impl Predicate for CompressEvents {
     fn should_compress<B: Body>(&self, response: &Response<B>) -> bool {
-        is_event_stream(response.headers()) || self.0.should_compress(response)
+        is_event_stream(response.headers()) || self.others.should_compress(response)
     }
 }
 
