@@ -8,6 +8,7 @@ use source::{Source, code_lines, has_word, words};
 /// Files that decide and never wait. A folder stands for all of its files but the front page.
 const PURE: &[&str] = &[
     "lifecycle/age.rs",
+    "lifecycle/backoff.rs",
     "log/resume.rs",
     "sse/boundary.rs",
     "sse/decode/",
@@ -15,7 +16,11 @@ const PURE: &[&str] = &[
     "sse/event.rs",
     "sse/keep_alive/pulse.rs",
     "sse/last_event_id.rs",
+    "sse/client/head.rs",
+    "sse/client/idle.rs",
+    "sse/client/redirect.rs",
     "sse/client/retry.rs",
+    "sse/client/retry_after.rs",
     "topic/ring.rs",
     "ws/close.rs",
     "ws/deflate/bounds.rs",

@@ -32,6 +32,7 @@
 //! `CONNECT`, or accepts `text/event-stream` and nothing else, as the `EventSource` of browsers does.
 
 mod age;
+mod backoff;
 mod bucket;
 mod control;
 mod drain;
@@ -54,6 +55,7 @@ mod stats;
 
 pub use self::{
     age::MaxAge,
+    backoff::Backoff,
     control::{Closing, Pace, StreamControl},
     drain::{Drain, DrainReport},
     guard::StreamGuard,
@@ -64,4 +66,6 @@ pub use self::{
     stall::StallSignal,
     stats::{EndReason, Stats, StreamKind},
 };
-pub(crate) use self::{control::Life, limit::Permit, random::random, slot::Slot, stats::Tally};
+pub(crate) use self::{
+    backoff::Attempts, control::Life, limit::Permit, random::random, slot::Slot, stats::Tally,
+};

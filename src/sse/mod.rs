@@ -25,7 +25,28 @@
 //!
 //! # A client
 //!
-//! [`EventStream`] makes [`Message`]s of the body of a response, and [`Decoder`] of bytes, wherever they come from.
+//! [`EventSource`] follows an event stream over any tower client, and connects again by itself:
+//!
+//! ```
+//! # async fn follow() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! # use bytes::Bytes;
+//! # use futures_util::StreamExt;
+//! # use http::Request;
+//! # use http_body_util::Empty;
+//! # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower_realtime::sse::EventSource;
+//!
+//! let client = Client::builder(TokioExecutor::new()).build_http();
+//! let request = Request::get("http://localhost:3000/ticks").body(Empty::<Bytes>::new())?;
+//! let mut events = EventSource::new(client, request, tokio::time::sleep);
+//! while let Some(message) = events.next().await {
+//!     println!("{}", message?.data);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`EventStream`] makes [`Message`]s of the body of one response, and [`Decoder`] of bytes, wherever they come from.
 
 // Server.
 mod accept;
@@ -62,12 +83,14 @@ pub use self::response::{Sse, no_more_events};
 pub use self::writer::DataWriter;
 
 // Client.
+mod client;
 mod decode;
 mod error;
 mod message;
 mod stream;
 mod text;
 
+pub use self::client::{Attempt, EventSource, ReadyState, Update};
 pub use self::decode::{Decoder, Limits};
 pub use self::error::Error;
 pub use self::message::Message;

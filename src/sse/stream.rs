@@ -18,7 +18,7 @@ pin_project! {
     ///
     /// It is over any [`Body`]: of a response, of a test, of a file. The end of the body is the end of the stream,
     /// and what the body fails with is an [`Error`] that [is about the body](Error::is_body), after which it ends
-    /// as well. It looks at nothing but bytes: [`EventSource` also makes the request, checks
+    /// as well. It looks at nothing but bytes: [`EventSource`](super::EventSource) also makes the request, checks
     /// the response, and connects again.
     ///
     /// ```

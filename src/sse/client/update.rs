@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use http::response::Parts;
+
+use crate::sse::{Error, Message, Text};
+
+/// What happens to an [`EventSource`](super::EventSource), for those who want to see more than messages.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Update {
+    /// It is over for good.
+    #[non_exhaustive]
+    Closed {
+        /// Why, where that is a failure. A stop that the server or the program asked for is none.
+        cause: Option<Error>,
+    },
+    /// An event.
+    Message(Message),
+    /// The server has answered with an event stream. This is the head of its answer.
+    Open(Parts),
+    /// The connection is over, or did not come about. Another attempt follows.
+    #[non_exhaustive]
+    Reconnecting {
+        /// How long it waits before that.
+        after: Duration,
+        /// What ended the attempt before. A stream that [just ended](Error::is_end) is a cause, too.
+        cause: Error,
+    },
+}
+
+/// Where an [`EventSource`](super::EventSource) stands, with the values of a browser's `readyState`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the standard has these three")]
+pub enum ReadyState {
+    /// It connects, or waits before it connects again.
+    Connecting = 0,
+    /// The server has answered with an event stream, which goes on.
+    Open = 1,
+    /// It is over for good.
+    Closed = 2,
+}
+
+/// What the function that makes requests is told: see [`EventSource::with`](super::EventSource::with).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// How many attempts in a row before this one brought no healthy connection. 0 at first.
+    pub failed: u32,
+    /// The id to resume after. It need not be put into the request: the header is set after.
+    pub last_event_id: Text,
+}
