@@ -3,11 +3,12 @@
 #[cfg(feature = "deflate")]
 pub mod deflate;
 // The opening handshake, and what carries the bytes.
-#[allow(dead_code, unused_imports)] // until the acceptor stands on it
 pub mod handshake;
-#[allow(dead_code, unused_imports)]
+pub mod service;
 pub mod upgrade;
 
+mod acceptor;
+mod connector;
 mod fault;
 mod predicate;
 
@@ -20,8 +21,13 @@ mod message;
 mod outcome;
 mod socket;
 
+pub use self::acceptor::Acceptor;
+pub use self::connector::{ConnectError, Connector};
 pub use self::fault::Fault;
-pub use self::handshake::{HostPolicy, InvalidOrigin, Origin, OriginPolicy, Rejection};
+pub use self::handshake::{
+    HostPolicy, InvalidAnswer, InvalidOrigin, Origin, OriginPolicy, Redirects, Rejection,
+};
+pub use self::service::{Http2Layer, WebSocketLayer};
 
 pub use self::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use self::error::Error;

@@ -2,7 +2,7 @@
 //!
 //! Everything in here is a plain value or function, without I/O and without a clock. [`Offer::parse`] reads what a
 //! client asks for, or says what is wrong with it as a [`Rejection`]; [`Policy::answer`] decides, and the
-//! [`Answer`] becomes the head of a response. `ws::Acceptor` is all of this with the connection
+//! [`Answer`] becomes the head of a response. [`Acceptor`](super::Acceptor) is all of this with the connection
 //! behind it.
 //!
 //! ```
@@ -27,24 +27,29 @@
 //! ```
 
 mod authority;
+mod check;
 mod headers;
 mod host;
 mod key;
 mod offer;
 mod origin;
 mod policy;
+mod redirect;
 mod rejection;
 mod reply;
 mod subprotocol;
 
-pub(crate) use self::headers::{has_token, list, only};
-pub(crate) use self::key::{Key, accept_value};
+pub(crate) use self::check::Asked;
+pub(crate) use self::headers::has_token;
 pub(crate) use self::offer::wants_websocket;
+pub(crate) use self::redirect::{strip_credentials, to_http};
 pub(crate) use self::subprotocol::Subprotocols;
 pub use self::{
+    check::InvalidAnswer,
     host::HostPolicy,
     offer::Offer,
     origin::{InvalidOrigin, Origin, OriginPolicy},
     policy::{Answer, Policy},
+    redirect::Redirects,
     rejection::Rejection,
 };

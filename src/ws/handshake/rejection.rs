@@ -44,6 +44,8 @@ pub enum Rejection {
     MissingOrigin,
     /// No `websocket` among the tokens of `Upgrade`: this is no request for a WebSocket (426).
     MissingUpgrade,
+    /// Over HTTP/2: what is here is a page, not a WebSocket (404).
+    NotAWebSocket,
     /// The server below doesn't hand its connections over (500). On hyper: `serve_connection_with_upgrades`.
     NotUpgradable,
     /// The policy doesn't take this origin: [`OriginPolicy`](super::OriginPolicy) (403).
@@ -76,6 +78,7 @@ impl Rejection {
             Self::HttpVersion | Self::MissingUpgrade | Self::UnsupportedVersion => {
                 StatusCode::UPGRADE_REQUIRED
             }
+            Self::NotAWebSocket => StatusCode::NOT_FOUND,
             Self::NotUpgradable => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnsupportedProtocol => StatusCode::NOT_IMPLEMENTED,
         }
@@ -102,6 +105,7 @@ impl Rejection {
             Self::MissingKey => "no Sec-WebSocket-Key header",
             Self::MissingOrigin => "no Origin header",
             Self::MissingUpgrade => "Upgrade does not contain websocket: this is a WebSocket",
+            Self::NotAWebSocket => "there is no WebSocket here",
             Self::NotUpgradable => "the server does not hand over connections for upgrades",
             Self::OriginNotAllowed => "this Origin may not open a WebSocket here",
             Self::UnsupportedProtocol => "the only :protocol here is websocket",

@@ -3,7 +3,7 @@ use std::sync::Arc;
 /// The `:protocol` of an extended CONNECT (RFC 8441), in the extensions of the request.
 ///
 /// Made from `hyper::ext::Protocol` where that is found (feature `http2`); another HTTP/2 or HTTP/3 server inserts
-/// it itself. `ws::Http2Layer` leaves it in the requests that it makes look like HTTP/1.1, so
+/// it itself. [`Http2Layer`](crate::ws::Http2Layer) leaves it in the requests that it makes look like HTTP/1.1, so
 /// that a handler can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConnectProtocol(Arc<str>);

@@ -26,15 +26,24 @@ pub(crate) fn take_upgrade(extensions: &mut Extensions) -> Option<OnUpgrade> {
     })
 }
 
-/// The `:protocol` that comes with a request: ours, or else hyper's.
-pub(crate) fn find_protocol(extensions: &Extensions) -> Option<ConnectProtocol> {
-    let ours = extensions.get::<ConnectProtocol>().cloned();
-    ours.or_else(|| protocol::of(extensions))
+/// Puts the `:protocol` that comes with a request where we look for it.
+pub(crate) fn adopt(extensions: &mut Extensions) {
+    if extensions.get::<ConnectProtocol>().is_none() {
+        if let Some(theirs) = protocol::of(extensions) {
+            extensions.insert(theirs);
+        }
+    }
+}
+
+/// Makes a request an extended CONNECT for a WebSocket, for hyper and for others.
+pub(crate) fn extended_connect(extensions: &mut Extensions) {
+    extensions.insert(ConnectProtocol::new("websocket"));
+    protocol::ask(extensions);
 }
 
 /// A byte stream of hyper's traits with those of `futures-io`.
 ///
-/// So everything that hyper can serve is a stream for `ws::Connector::over`, for
+/// So everything that hyper can serve is a stream for [`Connector::over`](crate::ws::Connector::over), for
 /// instance `HyperIo::new(TokioIo::new(stream))`.
 #[derive(Clone, Debug)]
 pub struct HyperIo<T>(T);

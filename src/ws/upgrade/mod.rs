@@ -31,6 +31,6 @@ mod upgraded;
 
 #[cfg(feature = "hyper")]
 pub use self::hyper::HyperIo;
-pub(crate) use self::hyper::{find_protocol, take_upgrade};
+pub(crate) use self::hyper::{adopt, extended_connect, take_upgrade};
 pub(crate) use self::pending::{Promise, promise};
 pub use self::{connect::ConnectProtocol, pending::OnUpgrade, upgraded::Upgraded};

@@ -8,6 +8,8 @@ pub(crate) fn take_upgrade(extensions: &mut Extensions) -> Option<OnUpgrade> {
     extensions.remove()
 }
 
-pub(crate) fn find_protocol(extensions: &Extensions) -> Option<ConnectProtocol> {
-    extensions.get().cloned()
+pub(crate) const fn adopt(_: &mut Extensions) {}
+
+pub(crate) fn extended_connect(extensions: &mut Extensions) {
+    extensions.insert(ConnectProtocol::new("websocket"));
 }

@@ -7,3 +7,5 @@ use super::ConnectProtocol;
 pub(super) const fn of(_: &Extensions) -> Option<ConnectProtocol> {
     None
 }
+
+pub(super) const fn ask(_: &mut Extensions) {}
