@@ -16,6 +16,7 @@ use super::{
     wire::Budget,
 };
 use crate::{
+    lifecycle::EndReason,
     trace::warn,
     ws::{CloseCode, CloseFrame, Closed, Outcome},
 };
@@ -66,8 +67,13 @@ where
         loop {
             due |= driver.read(cx, &mut budget);
             if due {
-                if let Some(frame) = poll_handler(this.handler.as_mut(), cx) {
-                    driver.shared.close(Some(frame));
+                let ended = match &mut driver.guard {
+                    Some(guard) => guard.within(|| poll_handler(this.handler.as_mut(), cx)),
+                    None => poll_handler(this.handler.as_mut(), cx),
+                };
+                if let Some((code, reason)) = ended {
+                    driver.reason.get_or_insert(reason);
+                    driver.shared.close(Some(CloseFrame::new(code)));
                 }
             }
             due = driver.write(cx);
@@ -79,34 +85,40 @@ where
                 Next::Wait => return Poll::Pending,
                 Next::Ended if this.handler.is_some() && due => {}
                 Next::Ended if this.handler.is_some() => return Poll::Pending,
-                Next::Ended => return driver.shared.poll_closed(cx),
+                Next::Ended => {
+                    driver.end_guard();
+                    return driver.shared.poll_closed(cx);
+                }
             }
         }
     }
 }
 
 /// Polls the handler, if it still runs. When it has ended: how the connection ends.
-fn poll_handler<F>(mut handler: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Option<CloseFrame>
+fn poll_handler<F>(
+    mut handler: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+) -> Option<(CloseCode, EndReason)>
 where
     F: Future,
     F::Output: Outcome,
 {
     let future = handler.as_mut().as_pin_mut()?;
     // A panic of one handler must not take the close of its connection with it. The future is not polled again.
-    let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+    let end = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(Poll::Pending) => return None,
         Ok(Poll::Ready(outcome)) => match outcome.failure() {
-            None => CloseFrame::new(CloseCode::NORMAL),
+            None => (CloseCode::NORMAL, EndReason::Finished),
             Some(_error) => {
                 warn!(error = _error, "a WebSocket handler failed");
-                CloseFrame::new(CloseCode::INTERNAL)
+                (CloseCode::INTERNAL, EndReason::Failed)
             }
         },
         Err(_panic) => {
             warn!("a WebSocket handler panicked");
-            CloseFrame::new(CloseCode::INTERNAL)
+            (CloseCode::INTERNAL, EndReason::Panicked)
         }
     };
     handler.set(None);
-    Some(frame)
+    Some(end)
 }

@@ -16,11 +16,12 @@ use super::{
     feed::Feed,
     inspector::Inspector,
     io::{End, Io},
-    params::{OnEnd, Params, Role, Settings, Stop},
+    params::{Params, Role, Settings},
     shared::Shared,
     wire::{Budget, Read, Wire},
 };
 use crate::{
+    lifecycle::{EndReason, StreamGuard},
     rt::DynTimer,
     ws::{CloseCode, CloseFrame, Message, heartbeat::Pulse},
 };
@@ -48,8 +49,9 @@ pub(super) struct Driver<T> {
     pub(super) pulse: Pulse,
     pub(super) ping: Ping,
     pub(super) feed: Option<Feed>,
-    pub(super) stop: Option<Stop>,
-    pub(super) on_end: Option<OnEnd>,
+    pub(super) guard: Option<StreamGuard>,
+    /// Why the connection ends, for the statistics; the first one to know decides.
+    pub(super) reason: Option<EndReason>,
 }
 
 /// How far the connection is.
@@ -100,8 +102,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             pulse: Pulse::new(&settings.heartbeat),
             ping: Ping::default(),
             feed: None,
-            stop: params.stop,
-            on_end: params.on_end,
+            guard: params.guard,
+            reason: None,
             settings,
         }
     }
@@ -116,7 +118,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             match self.park(cx, &budget) {
                 Next::Again => {}
                 Next::Wait => return Poll::Pending,
-                Next::Ended => return Poll::Ready(()),
+                Next::Ended => {
+                    self.end_guard();
+                    return Poll::Ready(());
+                }
             }
         }
     }
@@ -138,15 +143,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             }
             state.inbox.take()
         };
-        let (mut heard, mut came) = (false, false);
+        let (mut heard, mut messages, mut bytes) = (false, 0, 0);
         let stop = loop {
             if !inbox.has_room() {
                 break Read::Spent;
             }
             match self.wire.read(self.role, cx, budget, &mut heard) {
                 Read::Message(message) => {
+                    messages += 1;
+                    bytes += message.len() as u64;
                     inbox.push(message);
-                    came = true;
                 }
                 stop => break stop,
             }
@@ -154,8 +160,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if heard {
             self.pulse.heard();
         }
+        let came = messages > 0;
         if came {
             self.pulse.used();
+            self.count(|guard| guard.received(messages, bytes));
         }
         let receiver = {
             let mut state = self.shared.lock();
@@ -199,6 +207,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// What was encoded has left the outbox. Whether this task waits for that.
     fn unload(&mut self, count: usize, bytes: usize, cx: &mut Context<'_>) -> bool {
+        if count > 0 {
+            self.pulse.used();
+            self.count(|guard| guard.sent(count as u64, bytes as u64));
+        }
         let mut state = self.shared.lock();
         state.outbox.release(count, bytes);
         state.blocked = self.blocked;
@@ -207,9 +219,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             state.flushed = self.mark;
         }
         let roomy = count > 0 && state.outbox.is_half_empty();
-        if count > 0 {
-            self.pulse.used();
-        }
         if !flushed && !roomy || state.waiters.is_empty() {
             return false;
         }
@@ -220,6 +229,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Decides what comes after a turn.
     pub(super) fn park(&mut self, cx: &mut Context<'_>, budget: &Budget) -> Next {
+        self.obey(cx);
         match self.phase {
             Phase::Open | Phase::Answering(_) => self.keep_time(cx),
             Phase::Closing(_) => return self.poll_closing(cx),

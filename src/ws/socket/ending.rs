@@ -11,6 +11,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    lifecycle::EndReason,
     trace::debug,
     ws::{CloseCode, CloseFrame, Closed, ClosedBy, Error},
 };
@@ -24,6 +25,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             End::Fault(fault) => Some(Error::fault(fault.code, fault.what)),
             End::Failed(error) => Some(Error::io(io::Error::new(error.kind(), error.to_string()))),
         };
+        self.reason.get_or_insert(match &end {
+            End::Close(_) => EndReason::ClientClosed,
+            End::Fault(_) => EndReason::Protocol,
+            End::Eof | End::Failed(_) => EndReason::Disconnected,
+        });
         self.phase = Phase::Answering(end);
         self.end_input(error);
     }
@@ -66,6 +72,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     pub(super) fn close_locally(&mut self, frame: Option<CloseFrame>) {
         match self.phase {
             Phase::Open => {
+                self.reason.get_or_insert(EndReason::Finished);
                 self.end_input(None);
                 self.begin_closing(Closing::ask(frame));
             }
@@ -80,16 +87,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         &mut self,
         code: CloseCode,
         what: &'static str,
-        error: fn(CloseCode, &'static str) -> Error,
+        error: Error,
+        reason: EndReason,
     ) {
         debug!(code = code.get(), what, "a WebSocket is closed");
-        self.end_input(Some(error(code, what)));
+        self.reason.get_or_insert(reason);
+        self.end_input(Some(error));
         self.begin_closing(Closing::fail(ClosedBy::Local, code, what));
     }
 
     fn begin_closing(&mut self, closing: Closing) {
         self.feed = None;
-        self.stop = None;
         self.beat.reset();
         self.message_time.reset();
         self.deadline.reset();
@@ -114,12 +122,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 Closed::new(ClosedBy::Nobody, None, false)
             }
         };
+        self.reason.get_or_insert(EndReason::Disconnected);
         let error = match end {
             End::Failed(error) => Some(Error::io(error)),
             End::Close(_) | End::Eof | End::Fault(_) => None,
         };
         self.end_input(error);
         self.finish(closed);
+    }
+
+    /// The connection and its handler have ended.
+    pub(super) fn end_guard(&mut self) {
+        if let Some(guard) = self.guard.take() {
+            let code = self.shared.lock().closed.as_ref().map(Closed::code);
+            guard.end(self.reason.unwrap_or(EndReason::Finished), code);
+        }
     }
 
     /// The connection has ended: the transport goes, and everybody learns of it.
@@ -133,10 +150,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         self.wire = Wire::Gone;
         self.tx = VecDeque::new();
         self.feed = None;
-        self.stop = None;
-        if let Some(on_end) = self.on_end.take() {
-            on_end(&closed);
-        }
         let mut state = self.shared.lock();
         state.output_ended = true;
         state.input_ended = true;

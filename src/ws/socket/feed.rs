@@ -10,6 +10,7 @@ use std::{
 use futures_core::Stream;
 use futures_util::StreamExt;
 
+use crate::topic::Lagged;
 use crate::ws::{CloseCode, CloseFrame, Message};
 
 type Items = Pin<Box<dyn Stream<Item = Result<Message, CloseFrame>> + Send>>;
@@ -45,6 +46,9 @@ impl fmt::Debug for Feed {
 }
 
 /// How a stream that fails ends the connection.
-fn failure(_error: &dyn Any) -> CloseFrame {
-    CloseFrame::new(CloseCode::INTERNAL)
+fn failure(error: &dyn Any) -> CloseFrame {
+    match error.downcast_ref::<Lagged>() {
+        Some(_) => CloseFrame::new(CloseCode::TRY_AGAIN).reason("too slow"),
+        None => CloseFrame::new(CloseCode::INTERNAL),
+    }
 }

@@ -13,7 +13,7 @@ use super::{
     ahead::Ahead,
     inspector::{Control, Fault, Inspector, Step},
 };
-use crate::ws::CloseFrame;
+use crate::ws::{self, CloseCode, CloseFrame};
 
 /// The most pongs that wait to be sent. A peer that pings and does not read gets the newest ones.
 const MAX_PONGS: usize = 16;
@@ -173,6 +173,16 @@ impl End {
     /// A peer that vanishes is an end like another; it shows in `Closed` that it was not clean.
     pub(super) fn of(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
+        // What lies below this may inspect the bytes as well.
+        let below = error
+            .get_ref()
+            .and_then(|cause| cause.downcast_ref::<ws::Fault>());
+        if let Some(fault) = below {
+            return Self::Fault(Fault {
+                code: CloseCode::new(fault.close_code()).unwrap_or(CloseCode::PROTOCOL),
+                what: fault.reason(),
+            });
+        }
         match error.kind() {
             Kind::BrokenPipe
             | Kind::ConnectionAborted

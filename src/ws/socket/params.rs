@@ -1,8 +1,9 @@
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
+    lifecycle::StreamGuard,
     rt::DynTimer,
-    ws::{CloseFrame, Closed, Heartbeat, Limits},
+    ws::{Heartbeat, Limits},
 };
 
 /// Which end of the connection this is. It decides who masks, and who closes the transport first.
@@ -30,12 +31,6 @@ impl Default for Settings {
     }
 }
 
-/// Ends a connection from outside: ready with the close frame that is to be sent.
-pub(crate) type Stop = Pin<Box<dyn Future<Output = CloseFrame> + Send>>;
-
-/// Told how the connection ended, and dropped then, with whatever it holds for that long.
-pub(crate) type OnEnd = Box<dyn FnOnce(&Closed) + Send>;
-
 /// What one connection starts with.
 pub(crate) struct Params {
     pub(crate) role: Role,
@@ -44,8 +39,8 @@ pub(crate) struct Params {
     pub(crate) timer: Option<DynTimer>,
     /// The subprotocol that was agreed on.
     pub(crate) protocol: Option<Box<str>>,
-    pub(crate) stop: Option<Stop>,
-    pub(crate) on_end: Option<OnEnd>,
+    /// Lives as long as the connection and its handler, counts for them, and may end them.
+    pub(crate) guard: Option<StreamGuard>,
 }
 
 impl Params {
@@ -55,8 +50,7 @@ impl Params {
             settings,
             timer: None,
             protocol: None,
-            stop: None,
-            on_end: None,
+            guard: None,
         }
     }
 }

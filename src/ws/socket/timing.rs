@@ -7,18 +7,49 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::driver::{Driver, Phase};
-use crate::ws::{CloseCode, Error, heartbeat::Beat};
+use super::{
+    driver::{Driver, Phase},
+    io::End,
+};
+use crate::{
+    lifecycle::{EndReason, Pace, StreamGuard},
+    ws::{CloseCode, CloseFrame, Error, heartbeat::Beat},
+};
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    /// Hears what is ordered from outside: a drain, an age that is reached, a revocation.
+    pub(super) fn obey(&mut self, cx: &mut Context<'_>) {
+        let Some(guard) = &mut self.guard else {
+            return;
+        };
+        while let Poll::Ready(order) = guard.poll_close(cx) {
+            if order.pace == Pace::Forced {
+                return self.abandon(order.reason);
+            }
+            let code = CloseCode::new(order.code).unwrap_or(CloseCode::GOING_AWAY);
+            let frame = CloseFrame::new(code).reason(order.text.into_owned());
+            self.reason.get_or_insert(order.reason);
+            self.shared.lock().close.get_or_insert(Some(frame));
+        }
+    }
+
+    /// Ends at once, in whatever state.
+    fn abandon(&mut self, reason: EndReason) {
+        self.reason.get_or_insert(reason);
+        if !matches!(self.phase, Phase::Ended) {
+            self.lost(End::Eof);
+        }
+    }
+
+    /// For the statistics, where somebody keeps them.
+    pub(super) fn count(&mut self, count: impl FnOnce(&mut StreamGuard)) {
+        if let Some(guard) = &mut self.guard {
+            count(guard);
+        }
+    }
+
     /// Looks at every clock that matters now.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) {
-        if let Some(stop) = &mut self.stop {
-            if let Poll::Ready(frame) = stop.as_mut().poll(cx) {
-                self.stop = None;
-                self.shared.lock().close.get_or_insert(Some(frame));
-            }
-        }
         if matches!(self.phase, Phase::Answering(_)) {
             let close_timeout = self.settings.close_timeout;
             if self
@@ -50,7 +81,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             .poll(self.timer.as_ref(), limit, cx)
             .is_ready()
         {
-            self.fail(CloseCode::POLICY, "a message took too long", Error::fault);
+            let (code, what) = (CloseCode::POLICY, "a message took too long");
+            self.fail(code, what, Error::fault(code, what), EndReason::Protocol);
         }
     }
 
@@ -66,16 +98,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 Beat::Nothing => {}
                 Beat::Ping => self.ping.due = true,
                 Beat::Lost => {
-                    return self.fail(CloseCode::POLICY, "no answer to a ping", |_, what| {
-                        Error::timeout(what)
-                    });
+                    let (code, what) = (CloseCode::POLICY, "no answer to a ping");
+                    return self.fail(code, what, Error::timeout(what), EndReason::Unresponsive);
                 }
                 Beat::Idle => {
-                    return self.fail(
-                        CloseCode::GOING_AWAY,
-                        "no message for too long",
-                        |_, what| Error::timeout(what),
-                    );
+                    let (code, what) = (CloseCode::GOING_AWAY, "no message for too long");
+                    return self.fail(code, what, Error::timeout(what), EndReason::Expired);
                 }
             }
         }
@@ -87,7 +115,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         };
         if pong[..] == self.ping.count.to_be_bytes() {
             if let Some(sent) = self.ping.sent.take() {
-                self.shared.lock().round_trip = Some(sent.elapsed());
+                let elapsed = sent.elapsed();
+                self.shared.lock().round_trip = Some(elapsed);
+                self.count(|guard| guard.round_trip(elapsed));
             }
         }
     }

@@ -96,8 +96,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     let Some(framer) = self.wire.awake(self.role) else {
                         return Err(End::Eof);
                     };
+                    let bytes = message.len() as u64;
                     framer.send(message)?;
                     self.dirty = true;
+                    self.pulse.used();
+                    self.count(|guard| guard.sent(1, bytes));
                 }
             }
         }
