@@ -7,8 +7,10 @@ use source::{Source, code_lines, has_word, words};
 
 /// Files that decide and never wait. A folder stands for all of its files but the front page.
 const PURE: &[&str] = &[
+    "layers/progress.rs",
     "lifecycle/age.rs",
     "lifecycle/backoff.rs",
+    "lifecycle/bucket.rs",
     "log/resume.rs",
     "sse/boundary.rs",
     "sse/decode/",
@@ -84,6 +86,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "hyper",
         &[
             "layers/stall.rs",
+            "layers/stall_executor.rs",
             "rt/hyper.rs",
             "ws/service/http2.rs",
             "ws/upgrade/hyper.rs",

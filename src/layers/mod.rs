@@ -31,10 +31,21 @@ mod future;
 mod limit;
 mod observe;
 mod part;
+#[cfg(feature = "hyper")]
+mod progress;
 mod service;
+#[cfg(feature = "hyper")]
+mod stall;
+#[cfg(feature = "hyper")]
+mod stall_executor;
 mod stream;
 
 pub use self::{
     age::AgeLayer, body::StreamBody, drain::DrainLayer, future::ResponseFuture,
     limit::StreamLimitLayer, observe::ObserveLayer, service::LifecycleService,
+};
+#[cfg(feature = "hyper")]
+pub use self::{
+    stall::{StallGuard, StallLimit},
+    stall_executor::{StallExecutor, Watched},
 };

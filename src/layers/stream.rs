@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::{answer::retry, blocks::Blocks, body::bytes};
 use crate::{
-    lifecycle::{Closing, EndReason, Pace, Slot, StreamGuard, StreamKind, Tally},
+    lifecycle::{Closing, EndReason, Pace, Slot, StreamGuard, StreamKind, Tally, Turn},
     sse::Boundary,
 };
 
@@ -56,6 +56,20 @@ impl<B> LiveBody<B> {
 
 impl<B: Body> LiveBody<B> {
     pub(super) fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let next = self.poll_next(cx);
+        let turn = if next.is_ready() {
+            Turn::Wrote
+        } else {
+            Turn::Waiting
+        };
+        turn.note();
+        next
+    }
+
+    fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {

@@ -10,8 +10,12 @@ use http::Extensions;
 
 use super::{
     Closing, EndReason, Life, Pace, Permit, Stats, StreamControl, StreamEnd, StreamInfo,
-    StreamKind, StreamObserver, Tally, control::DrainOrder, drain::Member, slot::Slot, span::Span,
-    stall::StallSignal,
+    StreamKind, StreamObserver, Tally,
+    control::DrainOrder,
+    drain::Member,
+    slot::Slot,
+    span::Span,
+    stall::{self, StallSignal},
 };
 use crate::rt::{BoxSleep, DynTimer, Task, Timer};
 
@@ -394,12 +398,11 @@ impl Record {
     fn reason(&self) -> EndReason {
         let said = self.reason.unwrap_or(EndReason::Disconnected);
         let lost = matches!(said, EndReason::Disconnected | EndReason::Failed);
+        let stalled = stall::is_dropping() || self.stall.as_ref().is_some_and(StallSignal::is_set);
         match self.ordered {
             _ if self.inside => EndReason::Panicked,
             Some(ordered) => ordered,
-            None if lost && self.stall.as_ref().is_some_and(StallSignal::is_set) => {
-                EndReason::Stalled
-            }
+            None if lost && stalled => EndReason::Stalled,
             None => said,
         }
     }

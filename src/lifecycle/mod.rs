@@ -48,11 +48,13 @@ mod slot;
 mod span;
 #[cfg(feature = "tracing")]
 mod span;
-#[allow(dead_code)] // until `layers::StallGuard` sets it
+#[cfg_attr(not(feature = "hyper"), allow(dead_code))] // set by `layers::StallGuard`
 mod stall;
 #[allow(dead_code)] // until `sse` counts with it
 mod stats;
 
+#[cfg(feature = "hyper")]
+pub(crate) use self::stall::drop_stalled;
 pub use self::{
     age::MaxAge,
     backoff::Backoff,
@@ -67,5 +69,6 @@ pub use self::{
     stats::{EndReason, Stats, StreamKind},
 };
 pub(crate) use self::{
-    backoff::Attempts, control::Life, limit::Permit, random::random, slot::Slot, stats::Tally,
+    backoff::Attempts, control::Life, limit::Permit, random::random, slot::Slot, stall::Turn,
+    stats::Tally,
 };
