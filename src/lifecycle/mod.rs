@@ -50,7 +50,6 @@ mod span;
 mod span;
 #[cfg_attr(not(feature = "hyper"), allow(dead_code))] // set by `layers::StallGuard`
 mod stall;
-#[allow(dead_code)] // until `sse` counts with it
 mod stats;
 
 #[cfg(feature = "hyper")]
