@@ -1,13 +1,12 @@
-use std::{convert::Infallible, future::Future, pin::Pin, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 use axum::{Router, extract::State, routing::any};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, service::Service};
 use tower_realtime::{BoxError, sse::Encoded, topic::Topic};
 
-use crate::{arguments::Arguments, sse};
+use crate::{arguments::Arguments, sse, ws::Sockets};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
@@ -15,17 +14,14 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 #[derive(Debug)]
 pub(crate) struct Testbed {
     events: Topic<Encoded>,
+    sockets: Sockets,
 }
 
 impl Testbed {
     pub(crate) fn new(arguments: &Arguments) -> Result<Self, BoxError> {
-        if arguments.deflate.is_some() || arguments.same_origin {
-            return Err(
-                "there are no WebSockets yet, so neither --deflate nor --same-origin".into(),
-            );
-        }
         Ok(Self {
             events: Topic::new(1024),
+            sockets: Sockets::new(arguments)?,
         })
     }
 
@@ -46,6 +42,8 @@ impl Testbed {
             "/sse/204" => status(StatusCode::NO_CONTENT),
             "/sse/500" => status(StatusCode::INTERNAL_SERVER_ERROR),
             "/sse/wrong-type" => sse::wrong_type(),
+            "/echo" | "/sub" | "/pub" | "/ws" => self.sockets.answer(request),
+            _ if path.starts_with("/ws/") => self.sockets.answer(request),
             _ => match path.strip_prefix("/pub/").map(str::to_owned) {
                 Some(count) if request.method() == Method::POST => {
                     sse::publish(&self.events, &count, request).await
@@ -53,21 +51,6 @@ impl Testbed {
                 _ => status(StatusCode::NOT_FOUND),
             },
         }
-    }
-}
-
-/// Without a framework.
-#[derive(Clone, Debug)]
-pub(crate) struct Plain(pub(crate) Arc<Testbed>);
-
-impl Service<Request<Incoming>> for Plain {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let testbed = Arc::clone(&self.0);
-        Box::pin(async move { Ok(testbed.answer(request).await) })
     }
 }
 
@@ -93,6 +76,14 @@ const PATHS: &[&str] = &[
     "/sse/500",
     "/sse/wrong-type",
     "/pub/{count}",
+    "/ws",
+    "/ws/small",
+    "/ws/sub",
+    "/ws/close",
+    "/ws/info",
+    "/echo",
+    "/sub",
+    "/pub",
 ];
 
 async fn handle(

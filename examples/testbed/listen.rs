@@ -12,10 +12,13 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceBuilder;
+use tower_realtime::ws::Http2Layer;
 
 use crate::{
     arguments::Stack,
     endpoints::{self, Testbed},
+    ws::Arrived,
 };
 
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -37,17 +40,29 @@ pub(crate) async fn serve(
     stack: Stack,
     testbed: Arc<Testbed>,
 ) -> Infallible {
+    // In front of the whole application, so that WebSockets over HTTP/2 find their routes.
+    let layers = ServiceBuilder::new()
+        .map_request(note_arrival)
+        .layer(Http2Layer::new());
     match stack {
-        Stack::Hyper => accept(plain, secure, endpoints::Plain(testbed)).await,
+        Stack::Hyper => {
+            let service = layers.service_fn(move |request| {
+                let testbed = Arc::clone(&testbed);
+                async move { Ok::<_, Infallible>(testbed.answer(request).await) }
+            });
+            accept(plain, secure, TowerToHyperService::new(service)).await
+        }
         Stack::Axum => {
-            accept(
-                plain,
-                secure,
-                TowerToHyperService::new(endpoints::router(testbed)),
-            )
-            .await
+            let service = layers.service(endpoints::router(testbed));
+            accept(plain, secure, TowerToHyperService::new(service)).await
         }
     }
+}
+
+fn note_arrival(mut request: Request<Incoming>) -> Request<Incoming> {
+    let arrived = Arrived(request.version(), request.method().clone());
+    request.extensions_mut().insert(arrived);
+    request
 }
 
 async fn accept<S, B>(

@@ -13,6 +13,7 @@ mod endpoints;
 mod listen;
 mod sse;
 mod tls;
+mod ws;
 
 use std::{process::ExitCode, sync::Arc};
 
