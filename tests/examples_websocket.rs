@@ -1,0 +1,103 @@
+//! The examples of WebSockets do what their first lines say: each is started and spoken to byte by byte.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    time::Duration,
+};
+
+#[allow(dead_code)]
+#[path = "../examples/websocket_axum.rs"]
+mod websocket_axum;
+#[allow(dead_code)]
+#[path = "../examples/websocket_hyper.rs"]
+mod websocket_hyper;
+
+/// Runs a server in a thread of its own, for the rest of the test.
+fn run<F, Fut>(serve: F) -> SocketAddr
+where
+    F: FnOnce(tokio::net::TcpListener) -> Fut + Send + 'static,
+    Fut: Future<Output = std::io::Result<()>>,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(async { serve(tokio::net::TcpListener::from_std(listener).unwrap()).await })
+    });
+    address
+}
+
+fn request(address: SocketAddr, path: &str, headers: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n"
+    )
+    .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    (stream, String::from_utf8(head).unwrap().to_lowercase())
+}
+
+/// The key of RFC 6455, section 1.3, and so its answer.
+const UPGRADE: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+fn echoes(address: SocketAddr, path: &str) {
+    let (mut stream, head) = request(address, path, UPGRADE);
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    assert!(
+        head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="),
+        "{head}"
+    );
+    // "Hello" in a masked frame, then a close with 1000: RFC 6455, section 5.7.
+    stream
+        .write_all(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")
+        .unwrap();
+    stream
+        .write_all(b"\x88\x82\x00\x00\x00\x00\x03\xe8")
+        .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"\x81\x05Hello\x88\x02\x03\xe8");
+}
+
+fn refuses_other_pages(address: SocketAddr, path: &str) {
+    let (_, head) = request(
+        address,
+        path,
+        &format!("{UPGRADE}origin: https://evil.example\r\n"),
+    );
+    assert!(head.starts_with("http/1.1 403 "), "{head}");
+}
+
+#[test]
+fn websocket_axum() {
+    let address = run(websocket_axum::serve);
+    echoes(address, "/echo");
+    refuses_other_pages(address, "/echo");
+    let (_, head) = request(address, "/other", "");
+    assert!(head.starts_with("http/1.1 404 "), "{head}");
+}
+
+#[test]
+fn websocket_hyper() {
+    let address = run(websocket_hyper::serve);
+    echoes(address, "/");
+    refuses_other_pages(address, "/");
+    let (_, head) = request(address, "/", "");
+    assert!(head.starts_with("http/1.1 404 "), "{head}");
+}
