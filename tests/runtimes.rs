@@ -1,13 +1,24 @@
 //! One scenario on every kind of runtime: tokio, smol, and none at all.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{poll_fn, ready},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http_body_util::BodyExt;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower::service_fn;
 use tower_realtime::{
+    loopback::Loopback,
     rt::{Smol, Spawn, Task, Timer, Tokio},
     sse::{Event, EventName, KeepAlive, Sse},
+    ws::{self, Acceptor, CloseCode, Connector, Heartbeat, Message, WebSocket},
 };
 
 /// An event stream that falls silent after two events is kept alive by the clock of the runtime.
@@ -35,11 +46,72 @@ async fn event_stream<T: Timer>(timer: T) {
     );
 }
 
+/// A WebSocket echoes beside its heartbeat, whatever runs the server's task, and closes with the client's code.
+async fn web_socket<R>(runtime: R)
+where
+    R: Timer<Sleep: Send> + Spawn + Clone + Send + Sync + 'static,
+{
+    let heartbeat = Heartbeat::new().interval(Duration::from_millis(4));
+    let acceptor = Acceptor::new().timer(runtime.clone()).heartbeat(heartbeat);
+    let spawn = runtime.clone();
+    let server = Loopback::new(service_fn(move |request: Request<String>| {
+        ready(Ok::<Response<Full<Bytes>>, Infallible>(acceptor.upgrade(
+            request,
+            spawn.clone(),
+            echo,
+        )))
+    }));
+    let request = Request::get("http://localhost/echo")
+        .body(String::new())
+        .unwrap();
+    let (mut socket, _) = Connector::new().connect(server, request).await.unwrap();
+    for message in [
+        Message::from("text"),
+        Message::from(vec![0, 255]),
+        Message::from(""),
+    ] {
+        socket.send(message.clone()).await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Some(message));
+    }
+    // The server's heartbeat asks while nobody else speaks, and this answer only comes after it was answered.
+    socket.send("round trip").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Some("measured".into()));
+    let closed = socket.close(CloseCode::NORMAL).await;
+    assert!(closed.is_clean() && closed.code() == 1000, "{closed:?}");
+}
+
+async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
+    while let Some(message) = socket.recv().await? {
+        if message.as_text() == Some("round trip") {
+            while socket.round_trip().is_none() {
+                yield_now().await;
+            }
+            socket.send("measured").await?;
+        } else {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 async fn scenario<R>(runtime: R)
 where
     R: Timer<Sleep: Send> + Spawn + Clone + Send + Sync + 'static,
 {
     event_stream(runtime.clone()).await;
+    web_socket(runtime).await;
 }
 
 #[tokio::test]
