@@ -396,11 +396,13 @@ impl Record {
     }
 
     fn reason(&self) -> EndReason {
-        let said = self.reason.unwrap_or(EndReason::Disconnected);
+        // The maker of events may know better: that the last event tells of a failure, for instance.
+        let said = self.tally.as_ref().and_then(Tally::reason).or(self.reason);
+        let said = said.unwrap_or(EndReason::Disconnected);
         let lost = matches!(said, EndReason::Disconnected | EndReason::Failed);
         let stalled = stall::is_dropping() || self.stall.as_ref().is_some_and(StallSignal::is_set);
         match self.ordered {
-            _ if self.inside => EndReason::Panicked,
+            _ if self.inside || said == EndReason::Panicked => EndReason::Panicked,
             Some(ordered) => ordered,
             None if lost && stalled => EndReason::Stalled,
             None => said,

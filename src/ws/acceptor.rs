@@ -15,6 +15,7 @@ use super::{
     upgrade::{OnUpgrade, Upgraded, adopt, take_upgrade},
 };
 use crate::{
+    lifecycle::StreamGuard,
     rt::{DynTimer, Spawn, Task, Timer},
     trace::{debug, warn},
 };
@@ -231,6 +232,7 @@ impl Acceptor {
         };
         let mut params = Params::new(Role::Server, Arc::clone(&self.settings));
         params.timer = timer;
+        params.guard = StreamGuard::take(&head.extensions);
         params.protocol = answer.protocol().map(Into::into);
         let timeout = self.handshake_timeout;
         Ok((

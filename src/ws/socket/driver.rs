@@ -21,7 +21,7 @@ use super::{
     wire::{Budget, Read, Wire},
 };
 use crate::{
-    lifecycle::{EndReason, StreamGuard},
+    lifecycle::{EndReason, StreamGuard, StreamKind},
     rt::DynTimer,
     ws::{CloseCode, CloseFrame, Message, heartbeat::Pulse},
 };
@@ -83,7 +83,10 @@ pub(super) enum Next {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
-    pub(super) fn new(transport: T, params: Params) -> Self {
+    pub(super) fn new(transport: T, mut params: Params) -> Self {
+        if let Some(guard) = &mut params.guard {
+            guard.start(StreamKind::WebSocket);
+        }
         let settings = params.settings;
         let inspector = Inspector::new(params.role == Role::Server, &settings.limits);
         Self {
@@ -202,6 +205,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.tx.is_empty() && !state.outbox.is_empty() {
             state.outbox.swap(&mut self.tx);
             self.mark = state.queued;
+            let bytes = state.outbox.bytes() as u64;
+            drop(state);
+            self.count(|guard| guard.queued(bytes));
         }
     }
 

@@ -38,6 +38,11 @@ impl Queue {
         self.count <= self.max_count / 2 && self.bytes <= self.max_bytes / 2
     }
 
+    /// The bytes in use.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }

@@ -99,7 +99,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 Beat::Ping => self.ping.due = true,
                 Beat::Lost => {
                     let (code, what) = (CloseCode::POLICY, "no answer to a ping");
-                    return self.fail(code, what, Error::timeout(what), EndReason::Unresponsive);
+                    // A peer that takes nothing can't have read the ping either.
+                    let reason = match self.blocked {
+                        true => EndReason::Stalled,
+                        false => EndReason::Unresponsive,
+                    };
+                    return self.fail(code, what, Error::timeout(what), reason);
                 }
                 Beat::Idle => {
                     let (code, what) = (CloseCode::GOING_AWAY, "no message for too long");
