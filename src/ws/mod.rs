@@ -2,6 +2,10 @@
 
 #[cfg(feature = "deflate")]
 pub mod deflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "deflate/off.rs"]
+#[allow(dead_code, reason = "what can't be made is never asked")]
+mod deflate;
 // The opening handshake, and what carries the bytes.
 pub mod handshake;
 pub mod service;
@@ -19,6 +23,8 @@ mod heartbeat;
 mod limits;
 mod message;
 mod outcome;
+#[cfg_attr(not(feature = "deflate"), allow(dead_code))]
+mod outgoing;
 mod socket;
 
 pub use self::acceptor::Acceptor;
@@ -35,4 +41,5 @@ pub use self::heartbeat::Heartbeat;
 pub use self::limits::Limits;
 pub use self::message::{Message, NotUtf8, Text};
 pub use self::outcome::Outcome;
+pub use self::outgoing::{Outgoing, Prepared};
 pub use self::socket::{Endpoint, WebSocket};

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use flate2::{Compress, Compression, FlushCompress};
 use futures_io::AsyncRead;
-use tower_realtime::ws::deflate::{Bounds, Deflate};
+use tower_realtime::ws::{Limits, deflate::Deflate};
 
 use super::support::*;
 
@@ -38,7 +38,7 @@ fn a_bomb_stops_at_the_message_limit() {
             Role::Server,
             Transport::reading(script),
             &agreed,
-            Bounds::new().message(limit),
+            &Limits::new().message(limit).frame(2 << 20),
         );
         let (plain, fault) = read_all(&mut io, size);
         assert_eq!(fault.unwrap().close_code(), 1009);
@@ -85,12 +85,12 @@ fn the_limit_is_exact() {
             }
             wire.extend(Frame::new(FIN, []).bytes());
             let agreed = agreed(Role::Client, Deflate::new(), "");
-            let bounds = Bounds::new().message(10_000);
+            let limits = &Limits::new().message(10_000);
             let mut io = io(
                 Role::Client,
                 Transport::reading([Event::Data(wire)]),
                 &agreed,
-                bounds,
+                limits,
             );
             let (read, fault) = read_all(&mut io, 1000);
             assert_eq!(
@@ -121,7 +121,7 @@ fn a_ratio_over_its_limit_is_refused_in_long_messages_only() {
             Role::Client,
             Transport::reading([Event::Data(wire)]),
             &agreed,
-            Bounds::new(),
+            &Limits::new(),
         );
         let (_, fault) = read_all(&mut io, 65536);
         assert_eq!(
@@ -142,12 +142,12 @@ fn a_message_that_never_grows_ends() {
         wire.extend(&frame);
     }
     let agreed = agreed(Role::Client, Deflate::new(), "");
-    let bounds = Bounds::new().message(100_000).fragments(usize::MAX);
+    let limits = &Limits::new().message(100_000).fragments(u32::MAX);
     let mut io = io(
         Role::Client,
         Transport::reading([Event::Data(wire)]),
         &agreed,
-        bounds,
+        limits,
     );
     let (_, fault) = read_all(&mut io, 65536);
     assert_eq!(fault.unwrap().close_code(), 1009);
@@ -162,7 +162,7 @@ fn a_declared_length_over_the_limit_is_refused_at_once() {
         Role::Client,
         Transport::reading([Event::Data(wire)]),
         &agreed,
-        Bounds::new(),
+        &Limits::new(),
     );
     assert_eq!(read_all(&mut io, 100).1.unwrap().close_code(), 1009);
 }
@@ -177,12 +177,12 @@ fn fragments_are_counted_as_on_the_wire() {
                 wire.extend(Frame::new(FIN | 9, []).bytes());
             }
             let agreed = agreed(Role::Client, Deflate::new(), "");
-            let bounds = Bounds::new().fragments(10);
+            let limits = &Limits::new().fragments(10);
             let mut io = io(
                 Role::Client,
                 Transport::reading([Event::Data(wire)]),
                 &agreed,
-                bounds,
+                limits,
             );
             assert_eq!(
                 read_all(&mut io, 100).1.map(|fault| fault.close_code()),
@@ -198,12 +198,12 @@ fn a_reader_that_pauses_stops_the_wire() {
     let wire = Frame::new(FIN | RSV1 | BINARY, bomb(64)).bytes();
     let length = wire.len();
     let agreed = agreed(Role::Client, Deflate::new(), "");
-    let bounds = Bounds::new().message(usize::MAX);
+    let limits = &Limits::new().message(usize::MAX).frame(usize::MAX);
     let mut io = io(
         Role::Client,
         Transport::reading([Event::Data(wire)]),
         &agreed,
-        bounds,
+        limits,
     );
     let mut buffer = [0; 1000];
     for _ in 0..50 {

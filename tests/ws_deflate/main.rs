@@ -5,4 +5,7 @@ mod bomb;
 mod inbound;
 mod outbound;
 mod random;
+#[path = "../support/script.rs"]
+mod script;
+mod socket;
 mod support;

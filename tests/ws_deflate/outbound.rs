@@ -1,6 +1,6 @@
 //! Frames on their way to the wire: which are compressed, which are not, and that no byte depends on how they are cut.
 
-use tower_realtime::ws::deflate::{Bounds, Deflate};
+use tower_realtime::ws::{Limits, deflate::Deflate};
 
 use super::support::*;
 
@@ -15,7 +15,7 @@ fn written(
         role,
         Transport::writing(usize::MAX, 0),
         &agreed(role, deflate, parameters),
-        Bounds::new(),
+        &Limits::new(),
     );
     let plain: Vec<u8> = plain.iter().flat_map(Frame::bytes).collect();
     write_all(&mut io, &plain, cut);
@@ -116,7 +116,7 @@ fn cuts_do_not_show() {
                     role,
                     Transport::writing(room, pause),
                     &agreed,
-                    Bounds::new(),
+                    &Limits::new(),
                 );
                 write_all(&mut io, &plain, cut);
                 let wire = frames(&io.get_ref().output);
@@ -314,7 +314,7 @@ fn releases_do_not_show_in_the_messages() {
             Role::Server,
             Transport::writing(usize::MAX, 0),
             &agreed,
-            Bounds::new(),
+            &Limits::new(),
         );
         for _ in 0..3 {
             write_all(&mut io, &Frame::new(FIN | TEXT, long(1)).bytes(), 100);

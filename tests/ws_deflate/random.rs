@@ -2,7 +2,10 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tower_realtime::ws::deflate::{Bounds, Deflate, DeflateIo};
+use tower_realtime::ws::{
+    Limits,
+    deflate::{Deflate, DeflateIo},
+};
 
 use super::support::*;
 
@@ -118,7 +121,7 @@ proptest! {
             expected.push((if message.text { TEXT } else { BINARY }, message.payload.clone()));
         }
         let agreed = agreed(role, Deflate::new(), &parameters);
-        let mut io = io(role, Transport::reading(script(&wire, &sizes)), &agreed, Bounds::new());
+        let mut io = io(role, Transport::reading(script(&wire, &sizes)), &agreed, &Limits::new());
         let (plain, fault) = read_all(&mut io, buffer);
         prop_assert_eq!(fault, None);
         prop_assert!(io.is_idle());
@@ -136,7 +139,7 @@ proptest! {
         let who = if role == Role::Server { "server" } else { "client" };
         let no = if takeover { String::new() } else { format!("; {who}_no_context_takeover") };
         let agreed = agreed(role, Deflate::new().level(level).threshold(threshold), &format!("; {who}_max_window_bits={bits}{no}"));
-        let mut io = io(role, Transport::writing(room, if pause == 1 { 2 } else { pause }), &agreed, Bounds::new());
+        let mut io = io(role, Transport::writing(room, if pause == 1 { 2 } else { pause }), &agreed, &Limits::new());
         for (payload, text, secret) in &messages {
             let first = FIN | if *text { TEXT } else { BINARY } | if *secret { RSV3 } else { 0 };
             write_all(&mut io, &Frame::new(first, payload.clone()).masked(role == Role::Client).bytes(), cut);
@@ -160,9 +163,9 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(wire in vec(any::<u8>(), 1..2000), role in role(), size in 1..200usize) {
         let agreed = agreed(role, Deflate::new(), "");
-        let mut io = io(role, Transport::reading(script(&wire, &[size])), &agreed, Bounds::new());
+        let mut io = io(role, Transport::reading(script(&wire, &[size])), &agreed, &Limits::new());
         read_all(&mut io, size);
-        let mut io = DeflateIo::server(Transport::writing(usize::MAX, 0), Some(&agreed), Bounds::new());
+        let mut io = DeflateIo::server(Transport::writing(usize::MAX, 0), Some(&agreed), &Limits::new());
         write_all(&mut io, &wire, size);
     }
 }

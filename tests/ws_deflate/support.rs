@@ -8,8 +8,10 @@ use std::task::{Context, Poll, Waker};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use futures_io::{AsyncRead, AsyncWrite};
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
-use tower_realtime::ws::Fault;
-use tower_realtime::ws::deflate::{Agreed, Bounds, Deflate, DeflateIo, answer, check};
+use tower_realtime::ws::{
+    Fault, Limits,
+    deflate::{Agreed, Deflate, DeflateIo, answer, check},
+};
 
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
@@ -42,10 +44,10 @@ pub(crate) fn agreed(role: Role, deflate: Deflate, parameters: &str) -> Agreed {
     }
 }
 
-pub(crate) fn io<T>(role: Role, transport: T, agreed: &Agreed, bounds: Bounds) -> DeflateIo<T> {
+pub(crate) fn io<T>(role: Role, transport: T, agreed: &Agreed, limits: &Limits) -> DeflateIo<T> {
     match role {
-        Role::Server => DeflateIo::server(transport, Some(agreed), bounds),
-        Role::Client => DeflateIo::client(transport, Some(agreed), bounds),
+        Role::Server => DeflateIo::server(transport, Some(agreed), limits),
+        Role::Client => DeflateIo::client(transport, Some(agreed), limits),
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) struct Compressor {
     level: u8,
     bits: u8,
     takeover: bool,
+    pub(super) used: bool,
     /// Taken from the pool by the first message that needs it.
     inner: Option<Compress>,
 }
@@ -39,6 +40,7 @@ impl Compressor {
             level,
             bits,
             takeover,
+            used: false,
             inner: None,
         }
     }
@@ -55,6 +57,7 @@ impl Compressor {
         flush: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), Failed> {
+        self.used = true;
         let (level, bits) = (self.level, self.bits);
         let compress = self
             .inner
@@ -138,10 +141,20 @@ fn give_compressor(kind: (u8, u8), mut compress: Compress) {
     });
 }
 
+/// Compresses a message that refers to nothing before it, and that nothing refers to.
+pub(super) fn compress(level: u8, bits: u8, message: &[u8]) -> Result<Vec<u8>, Failed> {
+    let mut compressor = Compressor::new(level, bits, false);
+    let mut out = Vec::with_capacity(message.len() / 2 + 64);
+    compressor.push(message, true, &mut out)?;
+    compressor.end(0, &mut out);
+    Ok(out)
+}
+
 /// Inflates the messages of one direction.
 #[derive(Debug)]
 pub(super) struct Inflater {
     takeover: bool,
+    pub(super) used: bool,
     /// What later blocks may refer to, so that the inflater can be given up at any time.
     history: History,
     inner: Option<Decompress>,
@@ -166,6 +179,7 @@ impl Inflater {
     pub(super) const fn new(bits: u8, takeover: bool) -> Self {
         Self {
             takeover,
+            used: false,
             history: History::new(bits),
             inner: None,
             ended: false,
@@ -205,6 +219,7 @@ impl Inflater {
     }
 
     fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Corrupt> {
+        self.used = true;
         if self.ended {
             self.release();
         }

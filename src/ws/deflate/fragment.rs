@@ -15,13 +15,15 @@ pub(super) struct Fragments<'a> {
     mask: Option<[u8; 4]>,
     /// Room for the longest header of a fragment.
     reserved: usize,
+    /// The longest payload of a fragment.
+    longest: usize,
 }
 
 impl<'a> Fragments<'a> {
     /// The smallest buffer in which progress is certain: a header, and some payload behind one.
     pub(super) const MIN: usize = MAX_HEADER + 64;
 
-    pub(super) const fn new(bytes: &'a mut [u8], masked: bool) -> Self {
+    pub(super) fn new(bytes: &'a mut [u8], masked: bool, longest: usize) -> Self {
         let (mask, reserved) = if masked { (Some([0; 4]), 8) } else { (None, 4) };
         Self {
             bytes,
@@ -29,6 +31,7 @@ impl<'a> Fragments<'a> {
             open: None,
             mask,
             reserved,
+            longest: longest.clamp(1, LONGEST),
         }
     }
 
@@ -55,7 +58,7 @@ impl<'a> Fragments<'a> {
         let Some(start) = self.open else {
             return &mut [];
         };
-        let end = self.bytes.len().min(start + self.reserved + LONGEST);
+        let end = self.bytes.len().min(start + self.reserved + self.longest);
         let end = end.min(self.at.saturating_add(limit));
         &mut self.bytes[self.at..end]
     }

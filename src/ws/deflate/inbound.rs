@@ -5,8 +5,7 @@ use std::num::NonZeroU32;
 use super::codec::{Corrupt, Inflater};
 use super::fragment::Fragments;
 use super::frames::{self, Header, MAX_HEADER, Mask, Partial, RSV1, RSV2, RSV3};
-use super::{Bounds, Role};
-use crate::ws::fault::Fault;
+use crate::ws::{Limits, fault::Fault, socket::Role};
 
 /// Compressed bytes that are unmasked and inflated in one go.
 ///
@@ -25,13 +24,12 @@ const RATIO_FLOOR: u64 = 64 * 1024;
 pub(super) struct Inbound {
     role: Role,
     bounds: Bounds,
-    ratio: Option<NonZeroU32>,
     inflater: Inflater,
     partial: Partial,
     state: State,
     message: Message,
     /// Frames of the message in progress.
-    frames: usize,
+    frames: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +68,32 @@ enum Message {
     },
 }
 
+/// What of the [`Limits`] is looked after here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    message: usize,
+    frame: usize,
+    fragments: u32,
+    ratio: Option<NonZeroU32>,
+}
+
+impl Bounds {
+    pub(super) const fn new(limits: &Limits, ratio: Option<NonZeroU32>) -> Self {
+        let Limits {
+            message,
+            frame,
+            fragments,
+            ..
+        } = *limits;
+        Self {
+            message,
+            frame,
+            fragments,
+            ratio,
+        }
+    }
+}
+
 /// How many bytes of the input were used, and how many of the output were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moved {
@@ -78,16 +102,10 @@ pub(super) struct Moved {
 }
 
 impl Inbound {
-    pub(super) fn new(
-        role: Role,
-        bounds: Bounds,
-        ratio: Option<NonZeroU32>,
-        inflater: Inflater,
-    ) -> Self {
+    pub(super) fn new(role: Role, bounds: Bounds, inflater: Inflater) -> Self {
         Self {
             role,
             bounds,
-            ratio,
             inflater,
             partial: Partial::default(),
             state: State::Header,
@@ -104,7 +122,7 @@ impl Inbound {
         if let State::Failed(fault) = self.state {
             return Err(fault);
         }
-        let mut out = Fragments::new(output, self.role == Role::Server);
+        let mut out = Fragments::new(output, self.role == Role::Server, self.bounds.frame);
         let mut used = 0;
         loop {
             match self.advance(&mut input[used..], &mut out) {
@@ -134,6 +152,11 @@ impl Inbound {
         matches!(self.state, State::Header)
             && self.message == Message::None
             && self.partial.is_empty()
+    }
+
+    /// Whether it has worked since this was last asked.
+    pub(super) fn take_used(&mut self) -> bool {
+        std::mem::take(&mut self.inflater.used)
     }
 
     /// Gives up what can be had again. Only while [`Self::is_idle`].
@@ -226,6 +249,9 @@ impl Inbound {
             (Role::Server, None) => return Err(Fault::protocol("unmasked frame from a client")),
             (Role::Client, Some(_)) => return Err(Fault::protocol("masked frame from a server")),
             _ => {}
+        }
+        if header.length > self.bounds.frame as u64 {
+            return Err(Fault::new(1009, "frame too big"));
         }
         self.count(header.length, 0)?;
         let Header {
@@ -382,7 +408,10 @@ impl Inbound {
         if *plain > limit || *wire > limit.saturating_add(limit / 8 + 16 * 1024) {
             return Err(Fault::new(1009, "message too big"));
         }
-        let ratio = self.ratio.map_or(u64::MAX, |ratio| u64::from(ratio.get()));
+        let ratio = self
+            .bounds
+            .ratio
+            .map_or(u64::MAX, |ratio| u64::from(ratio.get()));
         if *plain > RATIO_FLOOR && *plain > wire.saturating_mul(ratio) {
             return Err(Fault::new(1009, "message inflates too much"));
         }

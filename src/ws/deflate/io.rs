@@ -3,17 +3,25 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::codec::{Compressor, Inflater};
+use super::Agreed;
+use super::cache::Cache;
+use super::codec::{Compressor, Failed, Inflater};
 use super::fragment::Fragments;
-use super::inbound::Inbound;
+use super::inbound::{Bounds, Inbound, Moved};
+use super::memory::MIN_BITS;
 use super::outbound::Outbound;
-use super::{Agreed, Bounds, Role};
-use crate::ws::fault::Fault;
+use crate::ws::{
+    Limits,
+    fault::Fault,
+    outgoing::{Form, Outgoing, Packing},
+    socket::Role,
+};
 
 /// Compressed bytes that are read in one go.
 const READ: usize = 64 * 1024;
@@ -35,7 +43,8 @@ thread_local! {
 /// Reading fails with a [`Fault`] inside [`io::Error::get_ref`] for what the peer did wrong:
 /// close code 1002 for frames that RFC 7692 forbids, 1007 for bytes that are no deflate stream,
 /// 1009 for a message over its limit, 1008 for one in too many fragments.
-/// Writing still works then, so that the close frame can leave.
+/// Writing still works then, so that the close frame can leave, and reading goes on with the raw bytes of the
+/// transport, for who drains it before it is closed.
 pub struct DeflateIo<T> {
     io: T,
     /// Boxed: a connection without compression pays a word.
@@ -45,7 +54,9 @@ pub struct DeflateIo<T> {
 struct Codec {
     inbound: Inbound,
     outbound: Outbound,
-    keep: bool,
+    agreed: Agreed,
+    /// The peer broke a rule: nothing it sends is looked at any more.
+    failed: bool,
     /// Read from the wire and not looked at: the output was full.
     wire: Backlog,
     /// Made and not taken: the reader's buffer was too small for a frame.
@@ -53,18 +64,18 @@ struct Codec {
 }
 
 impl<T> DeflateIo<T> {
-    /// For a server: `agreed` is what [`super::answer`] gave.
-    pub fn server(io: T, agreed: Option<&Agreed>, bounds: Bounds) -> Self {
-        Self::new(io, Role::Server, agreed, bounds)
+    /// For a server: `agreed` is what [`super::answer`] gave. Sizes and fragments are limited here.
+    pub fn server(io: T, agreed: Option<&Agreed>, limits: &Limits) -> Self {
+        Self::new(io, Role::Server, agreed, limits)
     }
 
-    /// For a client: `agreed` is what [`super::check`] gave.
-    pub fn client(io: T, agreed: Option<&Agreed>, bounds: Bounds) -> Self {
-        Self::new(io, Role::Client, agreed, bounds)
+    /// For a client: `agreed` is what [`super::check`] gave. Sizes and fragments are limited here.
+    pub fn client(io: T, agreed: Option<&Agreed>, limits: &Limits) -> Self {
+        Self::new(io, Role::Client, agreed, limits)
     }
 
-    fn new(io: T, role: Role, agreed: Option<&Agreed>, bounds: Bounds) -> Self {
-        let codec = agreed.map(|agreed| Box::new(Codec::new(role, agreed, bounds)));
+    pub(crate) fn new(io: T, role: Role, agreed: Option<&Agreed>, limits: &Limits) -> Self {
+        let codec = agreed.map(|agreed| Box::new(Codec::new(role, agreed, limits)));
         Self { io, codec }
     }
 
@@ -91,25 +102,45 @@ impl<T> DeflateIo<T> {
     pub fn release(&mut self) {
         if let Some(codec) = self.codec.as_mut().filter(|codec| codec.is_idle()) {
             codec.inbound.release();
-            codec.outbound.release(codec.keep);
+            codec.outbound.release(codec.agreed.deflate.keep_when_idle);
+        }
+    }
+
+    /// Called from time to time: [releases](Self::release) what was not used since the last call.
+    pub(crate) fn rest(&mut self) {
+        let Some(codec) = &mut self.codec else { return };
+        // Both are asked, for asking is what clears them.
+        if !(codec.inbound.take_used() | codec.outbound.take_used()) {
+            self.release();
+        }
+    }
+
+    /// How a message is handed to the encoder above.
+    pub(crate) fn form(&self, outgoing: &Outgoing) -> Form {
+        match (&self.codec, &outgoing.packing) {
+            (None, _) | (_, Packing::Free) => Form::Plain,
+            (_, Packing::Never) => Form::Uncompressed,
+            (Some(codec), Packing::Shared(cache)) => codec.shared(cache, outgoing),
         }
     }
 }
 
 impl Codec {
-    fn new(role: Role, agreed: &Agreed, bounds: Bounds) -> Self {
+    fn new(role: Role, agreed: &Agreed, limits: &Limits) -> Self {
         let Agreed {
             send,
             receive,
             deflate,
             ..
         } = *agreed;
+        let bounds = Bounds::new(limits, deflate.max_ratio);
         let inflater = Inflater::new(receive.bits, receive.takeover);
         let compressor = Compressor::new(deflate.level, send.bits, send.takeover);
         Self {
-            inbound: Inbound::new(role, bounds, deflate.max_ratio, inflater),
+            inbound: Inbound::new(role, bounds, inflater),
             outbound: Outbound::new(deflate.threshold, compressor),
-            keep: deflate.keep_when_idle,
+            agreed: *agreed,
+            failed: false,
             wire: Backlog::default(),
             plain: Backlog::default(),
         }
@@ -120,6 +151,17 @@ impl Codec {
             && self.plain.is_empty()
             && self.inbound.is_idle()
             && self.outbound.is_idle()
+    }
+
+    fn shared(&self, cache: &Cache, outgoing: &Outgoing) -> Form {
+        let Agreed { send, deflate, .. } = self.agreed;
+        if send.bits < MIN_BITS || outgoing.len() < deflate.threshold {
+            return Form::Plain;
+        }
+        match cache.get(deflate.level, send.bits, outgoing.message().as_bytes()) {
+            Ok(payload) => Form::Compressed(payload),
+            Err(Failed) => Form::Plain,
+        }
     }
 
     /// Reads until there is something for `out`, of any length. 0 is the end of the stream.
@@ -153,28 +195,36 @@ impl Codec {
         T: AsyncRead + Unpin,
     {
         loop {
+            if self.failed {
+                return Pin::new(io).poll_read(cx, out);
+            }
             // Even without input there may be output that did not fit the last time.
-            let moved = self.inbound.step(self.wire.rest(), out).map_err(failed)?;
-            self.wire.advance(moved.used);
+            let mut backlog = mem::take(&mut self.wire);
+            let moved = self.step(backlog.rest(), out)?;
+            backlog.advance(moved.used);
+            self.wire = backlog;
             if moved.made > 0 {
                 return Poll::Ready(Ok(moved.made));
             }
-            let moved = ready!(with_scratch(|scratch| {
+            let read = ready!(with_scratch(|scratch| {
                 let n = ready!(Pin::new(&mut *io).poll_read(cx, scratch))?;
-                if n == 0 {
-                    return Poll::Ready(Ok(None));
-                }
-                let read = &mut scratch[..n];
-                let moved = self.inbound.step(read, out).map_err(failed)?;
-                self.wire.put(&read[moved.used..]);
-                Poll::Ready(io::Result::Ok(Some(moved)))
+                let moved = self.step(&mut scratch[..n], out)?;
+                self.wire.put(&scratch[moved.used..n]);
+                Poll::Ready(io::Result::Ok((n > 0).then_some(moved.made)))
             }))?;
-            match moved {
+            match read {
                 None => return Poll::Ready(Ok(0)),
-                Some(moved) if moved.made > 0 => return Poll::Ready(Ok(moved.made)),
-                Some(_) => {}
+                Some(0) => {}
+                Some(made) => return Poll::Ready(Ok(made)),
             }
         }
+    }
+
+    fn step(&mut self, input: &mut [u8], out: &mut [u8]) -> io::Result<Moved> {
+        self.inbound.step(input, out).map_err(|fault| {
+            self.failed = true;
+            failed(fault)
+        })
     }
 
     fn poll_write<T>(

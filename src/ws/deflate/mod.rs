@@ -21,7 +21,7 @@
 //! From bytes to limits, bottom up: `frames` (headers, masks), `history` (a window), `codec` (flate2),
 //! `fragment` (plain frames on their way up), `inbound` and `outbound` (one direction each), `io`.
 
-mod bounds;
+mod cache;
 mod codec;
 mod config;
 mod extension;
@@ -33,12 +33,11 @@ mod io;
 mod memory;
 mod negotiate;
 mod outbound;
+mod setters;
 
-pub use bounds::Bounds;
+pub(crate) use cache::Cache;
 pub use config::Deflate;
 pub use io::DeflateIo;
 pub use negotiate::{Agreed, InvalidAnswer, answer, check, offer};
-
-use bounds::Role;
 
 pub use super::fault::Fault;

@@ -113,6 +113,11 @@ impl Outbound {
         resting && self.wire.is_empty() && self.partial.is_empty()
     }
 
+    /// Whether it has worked since this was last asked.
+    pub(super) fn take_used(&mut self) -> bool {
+        std::mem::take(&mut self.compressor.used)
+    }
+
     /// Gives up what can be had again; the compressor too, unless it is to be kept. Only while [`Self::is_idle`].
     pub(super) fn release(&mut self, keep: bool) {
         self.wire = Vec::new();

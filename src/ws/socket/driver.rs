@@ -23,7 +23,7 @@ use super::{
 use crate::{
     lifecycle::{EndReason, StreamGuard, StreamKind},
     rt::DynTimer,
-    ws::{CloseCode, CloseFrame, Message, heartbeat::Pulse},
+    ws::{CloseCode, CloseFrame, deflate::DeflateIo, heartbeat::Pulse, outgoing::Outgoing},
 };
 
 /// Drives one connection: reads into the inbox, writes from the outbox, keeps time, and closes.
@@ -36,7 +36,7 @@ pub(super) struct Driver<T> {
     pub(super) settings: Arc<Settings>,
     pub(super) timer: Option<DynTimer>,
     /// What was taken out of the outbox, and the number of messages queued up to its last one.
-    pub(super) tx: VecDeque<Message>,
+    pub(super) tx: VecDeque<Outgoing>,
     pub(super) mark: u64,
     /// Something was encoded and has not been flushed.
     pub(super) dirty: bool,
@@ -88,7 +88,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             guard.start(StreamKind::WebSocket);
         }
         let settings = params.settings;
-        let inspector = Inspector::new(params.role == Role::Server, &settings.limits);
+        let agreed = params.deflate.as_ref();
+        let transport = DeflateIo::new(transport, params.role, agreed, &settings.limits);
+        // The fragments of a compressed message are counted where they can be seen: below.
+        let inspected = match agreed {
+            Some(_) => &settings.limits.clone().fragments(u32::MAX),
+            None => &settings.limits,
+        };
+        let inspector = Inspector::new(params.role == Role::Server, inspected);
         Self {
             shared: Shared::new(&settings.limits, params.protocol),
             wire: Wire::Asleep(Io::new(transport, inspector)),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     rt::{DynTimer, Timer},
-    ws::{Closed, Heartbeat, Limits, Outcome},
+    ws::{Closed, Heartbeat, Limits, Outcome, deflate::Agreed},
 };
 
 /// One end of a connection whose handshake has been made elsewhere.
@@ -38,6 +38,7 @@ pub struct Endpoint {
     settings: Arc<Settings>,
     timer: Option<DynTimer>,
     protocol: Option<Box<str>>,
+    pub(in crate::ws) deflate: Option<Agreed>,
 }
 
 impl Endpoint {
@@ -57,6 +58,7 @@ impl Endpoint {
             settings: Arc::default(),
             timer: None,
             protocol: None,
+            deflate: None,
         }
     }
 
@@ -122,6 +124,7 @@ impl Endpoint {
         Params {
             timer: self.timer.clone(),
             protocol: self.protocol.clone(),
+            deflate: self.deflate,
             ..Params::new(self.role, Arc::clone(&self.settings))
         }
     }

@@ -11,9 +11,9 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 
 use crate::topic::Lagged;
-use crate::ws::{CloseCode, CloseFrame, Message};
+use crate::ws::{CloseCode, CloseFrame, Outgoing};
 
-type Items = Pin<Box<dyn Stream<Item = Result<Message, CloseFrame>> + Send>>;
+type Items = Pin<Box<dyn Stream<Item = Result<Outgoing, CloseFrame>> + Send>>;
 
 /// Boxed once per connection, so that a socket has no type parameter for it.
 pub(super) struct Feed(Items);
@@ -22,7 +22,7 @@ impl Feed {
     pub(super) fn new<S, M, E>(stream: S) -> Self
     where
         S: Stream<Item = Result<M, E>> + Send + 'static,
-        M: Into<Message>,
+        M: Into<Outgoing>,
         E: Any,
     {
         Self(Box::pin(stream.map(|item| match item {
@@ -34,7 +34,7 @@ impl Feed {
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Message, CloseFrame>>> {
+    ) -> Poll<Option<Result<Outgoing, CloseFrame>>> {
         self.0.as_mut().poll_next(cx)
     }
 }

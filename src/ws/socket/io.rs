@@ -13,7 +13,11 @@ use super::{
     ahead::Ahead,
     inspector::{Control, Fault, Inspector, Step},
 };
-use crate::ws::{self, CloseCode, CloseFrame};
+use crate::ws::{
+    self, CloseCode, CloseFrame,
+    deflate::DeflateIo,
+    outgoing::{Form, Outgoing},
+};
 
 /// The most pongs that wait to be sent. A peer that pings and does not read gets the newest ones.
 const MAX_PONGS: usize = 16;
@@ -24,7 +28,7 @@ const MAX_PONGS: usize = 16;
 /// alone decides when to read, and knows which waker the transport holds.
 #[derive(Debug)]
 pub(super) struct Io<T> {
-    transport: T,
+    transport: DeflateIo<T>,
     ahead: Ahead,
     inspector: Inspector,
     pub(super) found: Found,
@@ -55,7 +59,7 @@ pub(super) enum End {
 }
 
 impl<T> Io<T> {
-    pub(super) fn new(transport: T, inspector: Inspector) -> Self {
+    pub(super) fn new(transport: DeflateIo<T>, inspector: Inspector) -> Self {
         Self {
             transport,
             ahead: Ahead::default(),
@@ -68,8 +72,13 @@ impl<T> Io<T> {
         &self.inspector
     }
 
-    pub(super) const fn transport(&mut self) -> &mut T {
+    pub(super) const fn transport(&mut self) -> &mut DeflateIo<T> {
         &mut self.transport
+    }
+
+    /// How the encoder is to be given a message.
+    pub(super) fn form(&self, outgoing: &Outgoing) -> Form {
+        self.transport.form(outgoing)
     }
 
     pub(super) const fn has_unread(&self) -> bool {

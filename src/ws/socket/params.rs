@@ -3,7 +3,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     lifecycle::StreamGuard,
     rt::DynTimer,
-    ws::{Heartbeat, Limits},
+    ws::{
+        Heartbeat, Limits,
+        deflate::{Agreed, Deflate},
+    },
 };
 
 /// Which end of the connection this is. It decides who masks, and who closes the transport first.
@@ -19,6 +22,9 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) close_timeout: Duration,
+    /// What is offered, or taken, of compression.
+    #[allow(dead_code, reason = "for acceptor and connector")]
+    pub(crate) deflate: Option<Deflate>,
 }
 
 impl Default for Settings {
@@ -27,6 +33,7 @@ impl Default for Settings {
             limits: Limits::new(),
             heartbeat: Heartbeat::new(),
             close_timeout: Duration::from_secs(5),
+            deflate: None,
         }
     }
 }
@@ -41,6 +48,8 @@ pub(crate) struct Params {
     pub(crate) protocol: Option<Box<str>>,
     /// Lives as long as the connection and its handler, counts for them, and may end them.
     pub(crate) guard: Option<StreamGuard>,
+    /// What was agreed on about compression.
+    pub(crate) deflate: Option<Agreed>,
 }
 
 impl Params {
@@ -51,6 +60,7 @@ impl Params {
             timer: None,
             protocol: None,
             guard: None,
+            deflate: None,
         }
     }
 }

@@ -2,22 +2,40 @@
 
 use std::collections::VecDeque;
 
-use crate::ws::{Limits, Message};
+use crate::ws::{Limits, Message, Outgoing};
+
+/// What can wait.
+pub(super) trait Weight {
+    /// The length of its payload in bytes.
+    fn weight(&self) -> usize;
+}
+
+impl Weight for Message {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Weight for Outgoing {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
 
 /// Messages in order, with the sum of their bytes.
 ///
 /// It counts what was taken out as still there until it is [released](Self::release): a message that is on its way
 /// still takes memory.
 #[derive(Debug)]
-pub(super) struct Queue {
-    messages: VecDeque<Message>,
+pub(super) struct Queue<M> {
+    messages: VecDeque<M>,
     count: usize,
     bytes: usize,
     max_count: usize,
     max_bytes: usize,
 }
 
-impl Queue {
+impl<M: Weight> Queue<M> {
     pub(super) const fn new(limits: &Limits) -> Self {
         Self {
             messages: VecDeque::new(),
@@ -47,21 +65,21 @@ impl Queue {
         self.messages.is_empty()
     }
 
-    pub(super) fn push(&mut self, message: Message) {
+    pub(super) fn push(&mut self, message: M) {
         self.count += 1;
-        self.bytes = self.bytes.saturating_add(message.len());
+        self.bytes = self.bytes.saturating_add(message.weight());
         self.messages.push_back(message);
     }
 
     /// Takes the next one out for good.
-    pub(super) fn pop(&mut self) -> Option<Message> {
+    pub(super) fn pop(&mut self) -> Option<M> {
         let message = self.messages.pop_front()?;
-        self.release(1, message.len());
+        self.release(1, message.weight());
         Some(message)
     }
 
     /// Swaps all that waits with `other`, which is empty. It still counts.
-    pub(super) fn swap(&mut self, other: &mut VecDeque<Message>) {
+    pub(super) fn swap(&mut self, other: &mut VecDeque<M>) {
         debug_assert!(other.is_empty(), "what is swapped in would not be counted");
         std::mem::swap(&mut self.messages, other);
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{feed::Feed, queue::Queue};
-use crate::ws::{CloseFrame, Closed, Error, Limits, Message};
+use crate::ws::{CloseFrame, Closed, Error, Limits, Message, Outgoing};
 
 /// One connection, from the side of its handles. The lock is held for moments, never across a poll or a wake.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ struct Inner {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) inbox: Queue,
-    pub(super) outbox: Queue,
+    pub(super) inbox: Queue<Message>,
+    pub(super) outbox: Queue<Outgoing>,
     /// Messages handed in so far, and how many of these are known to be on the wire.
     pub(super) queued: u64,
     pub(super) flushed: u64,
@@ -133,7 +133,7 @@ impl Shared {
     }
 
     /// Queues a message, over the bound if need be.
-    pub(super) fn push(&self, message: Message) -> Result<(), Error> {
+    pub(super) fn push(&self, message: Outgoing) -> Result<(), Error> {
         self.update(|state| {
             if state.output_ended || state.close.is_some() {
                 return Err(Error::closed());

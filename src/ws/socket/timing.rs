@@ -93,6 +93,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if self.beat.poll(self.timer.as_ref(), pause, cx).is_pending() {
                 return;
             }
+            if let Some(io) = self.wire.io() {
+                io.transport().rest();
+            }
             let deaf = self.shared.lock().stalled;
             match self.pulse.tick(&settings.heartbeat, deaf) {
                 Beat::Nothing => {}

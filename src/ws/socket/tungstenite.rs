@@ -10,7 +10,11 @@ use async_tungstenite::{
     tungstenite::{
         self,
         protocol::{
-            CloseFrame as WireClose, WebSocketConfig, frame::coding::CloseCode as WireCode,
+            CloseFrame as WireClose, WebSocketConfig,
+            frame::{
+                Frame, FrameHeader,
+                coding::{CloseCode as WireCode, Data, OpCode},
+            },
         },
     },
 };
@@ -25,7 +29,10 @@ use super::{
     io::{End, Io},
     params::Role,
 };
-use crate::ws::{CloseCode, CloseFrame, Message, Text};
+use crate::ws::{
+    CloseCode, CloseFrame, Message, Text,
+    outgoing::{Form, Outgoing},
+};
 
 /// Bytes that are known to be UTF-8: the payload of [`Text`], so that text crosses the border without a second check.
 pub(crate) type Utf8 = tungstenite::Utf8Bytes;
@@ -112,10 +119,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         Pin::new(&mut *self.stream).poll_ready(cx).map_err(end)
     }
 
-    pub(super) fn send(&mut self, message: Message) -> Result<(), End> {
-        self.start(match message {
-            Message::Text(text) => tungstenite::Message::Text(text.into_utf8()),
-            Message::Binary(bytes) => tungstenite::Message::Binary(bytes),
+    pub(super) fn send(&mut self, outgoing: Outgoing) -> Result<(), End> {
+        let form = self.stream.get_ref().form(&outgoing);
+        let message = outgoing.message;
+        let text = message.is_text();
+        self.start(match (form, message) {
+            (Form::Plain, Message::Text(text)) => tungstenite::Message::Text(text.into_utf8()),
+            (Form::Plain, Message::Binary(bytes)) => tungstenite::Message::Binary(bytes),
+            // The marks that `DeflateIo` looks for.
+            (Form::Uncompressed, message) => marked(text, message.into_bytes(), |header| {
+                header.rsv3 = true;
+            }),
+            (Form::Compressed(payload), _) => marked(text, payload, |header| {
+                header.rsv1 = true;
+            }),
         })
     }
 
@@ -146,6 +163,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     fn start(&mut self, message: tungstenite::Message) -> Result<(), End> {
         Pin::new(&mut *self.stream).start_send(message).map_err(end)
     }
+}
+
+/// A data frame with a mark in its reserved bits.
+fn marked(text: bool, payload: Bytes, mark: fn(&mut FrameHeader)) -> tungstenite::Message {
+    let data = if text { Data::Text } else { Data::Binary };
+    let mut header = FrameHeader {
+        opcode: OpCode::Data(data),
+        ..FrameHeader::default()
+    };
+    mark(&mut header);
+    tungstenite::Message::Frame(Frame::from_payload(header, payload))
 }
 
 /// The inspector lets nothing pass that the decoder could refuse, but for the text of whole frames.

@@ -11,7 +11,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_sink::Sink;
 
 use super::{driver::Driver, feed::Feed, params::Params, shared::Shared};
-use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message};
+use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message, Outgoing};
 
 /// A connection over which both sides send [messages](Message) at any time.
 ///
@@ -98,7 +98,7 @@ impl WebSocket {
     ///
     /// A message is queued whole or not at all. When the future is dropped while it waits, the message is dropped
     /// with it; wait with [`ready`](Self::ready) first where it must not be.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub async fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), Error> {
         self.ready().await?;
         self.shared.push(message.into())?;
         self.drive_once().await;
@@ -116,7 +116,7 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// As for [`send`](Self::send).
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub async fn feed(&mut self, message: impl Into<Outgoing>) -> Result<(), Error> {
         self.ready().await?;
         self.shared.push(message.into())
     }
@@ -190,7 +190,7 @@ impl WebSocket {
     pub fn feed_from<S, M, E>(self, stream: S) -> Self
     where
         S: Stream<Item = Result<M, E>> + Send + 'static,
-        M: Into<Message>,
+        M: Into<Outgoing>,
         E: 'static,
     {
         self.shared
@@ -298,7 +298,7 @@ impl Sink<Message> for WebSocket {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.shared.push(message)
+        self.shared.push(message.into())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
