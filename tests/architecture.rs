@@ -89,6 +89,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "layers/stall_executor.rs",
             "rt/hyper.rs",
             "ws/service/http2.rs",
+            "ws/upgrade/http2.rs",
             "ws/upgrade/hyper.rs",
             "ws/upgrade/protocol.rs",
         ],

@@ -56,7 +56,7 @@ impl Connector {
     /// Asks over HTTP/2, with an extended CONNECT (RFC 8441). The client has to speak HTTP/2 to the server.
     ///
     /// A server says in its settings whether it knows extended CONNECT, and a client has to wait for that.
-    /// hyper-util's pooled client doesn't look; `upgrade::Http2Client` does.
+    /// hyper-util's pooled client doesn't look; `ws::upgrade::Http2Client` (feature `http2`) does.
     pub const fn http2(mut self) -> Self {
         self.http2 = true;
         self

@@ -15,6 +15,8 @@
 //! ```
 
 mod connect;
+#[cfg(feature = "http2")]
+mod http2;
 #[cfg(feature = "hyper")]
 mod hyper;
 #[cfg(not(feature = "hyper"))]
@@ -29,6 +31,8 @@ mod protocol;
 mod protocol;
 mod upgraded;
 
+#[cfg(feature = "http2")]
+pub use self::http2::{Http2Client, Watched};
 #[cfg(feature = "hyper")]
 pub use self::hyper::HyperIo;
 pub(crate) use self::hyper::{adopt, extended_connect, take_upgrade};
