@@ -270,6 +270,8 @@ fn limits_hold_at_every_cut() {
         (b"data: 1\n\ndata: 67890\n\ndata: 2\n\n", &["1"], Some("line")),
         (b": a comment that is long\ndata: 1\n\n", &[], Some("line")),
         (b"data: 1\n\n: an unfinished one", &["1"], Some("line")),
+        (b"data: 1\n: an unfinished one", &[], Some("line")),
+        (b"data: 1\nid: 2\nevent: longer\n\n", &[], Some("line")),
         (b"data: 1234\ndata: 6789\ndata: 1\n\n", &["1234\n6789\n1"], None),
         (b"data: 1234\ndata: 6789\ndata: 123\n\n", &[], Some("event")),
         (b"data\ndata\ndata\ndata\ndata\ndata\ndata\ndata\ndata\ndata\ndata\ndata\ndata\n\n", &["\n\n\n\n\n\n\n\n\n\n\n\n"], None),

@@ -46,6 +46,14 @@ impl Block {
         }
     }
 
+    /// What is left when the present block is given up.
+    pub(super) fn outlast(&self) -> Self {
+        Self {
+            retry: self.retry,
+            ..Self::resume(Text::from(self.last_event_id.as_str()))
+        }
+    }
+
     pub(super) fn last_event_id(&self) -> &Text {
         &self.last_event_id
     }

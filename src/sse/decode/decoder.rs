@@ -164,14 +164,14 @@ impl Decoder {
         Ok(())
     }
 
+    /// Lets go of everything but what a client resumes with.
     fn fail(&mut self) {
-        let limits = self.limits;
         *self = Self {
             failed: true,
-            block: std::mem::take(&mut self.block),
+            block: self.block.outlast(),
+            limits: self.limits,
             ..Self::default()
         };
-        self.limits = limits;
     }
 }
 
