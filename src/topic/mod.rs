@@ -51,7 +51,7 @@ mod lagged;
 mod limits;
 mod publish;
 mod registry;
-#[allow(dead_code, reason = "the log needs the rest")]
+mod retain;
 pub(crate) mod ring;
 mod shared;
 mod subscribe;

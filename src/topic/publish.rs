@@ -6,6 +6,7 @@ use super::{
     shared::{Dropped, Shared},
     subscribe::Subscription,
 };
+use crate::wakers::Wakers;
 
 /// The publishing side: a cheap handle, to be cloned freely.
 ///
@@ -33,9 +34,13 @@ impl<T> Topic<T> {
     #[must_use]
     pub fn with_limits(limits: Limits<T>) -> Self {
         Self::from_publisher(Arc::new(Publisher {
-            shared: Arc::new(Shared::new(limits)),
+            shared: Arc::new(Shared::new(limits, false)),
             entry: None,
         }))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared<T>> {
+        &self.0.shared
     }
 
     pub(super) const fn from_publisher(publisher: Arc<Publisher<T>>) -> Self {
@@ -54,6 +59,13 @@ impl<T> Topic<T> {
     ///
     /// The iterator runs under the topic's lock: it must not use the topic itself.
     pub fn publish_all(&self, items: impl IntoIterator<Item = T>) -> usize {
+        let (readers, wakers) = self.enqueue(items);
+        wakers.wake();
+        readers
+    }
+
+    /// Appends, and leaves it to the caller to wake: for who holds a lock.
+    pub(crate) fn enqueue(&self, items: impl IntoIterator<Item = T>) -> (usize, Wakers) {
         let mut state = self.0.shared.lock();
         let readers = if state.closed { 0 } else { state.readers.len() };
         let mut dropped = Dropped::none();
@@ -62,8 +74,7 @@ impl<T> Topic<T> {
         }
         let wakers = state.readers.take();
         drop(state);
-        wakers.wake();
-        readers
+        (readers, wakers)
     }
 
     /// A reader of everything that is published from now on.

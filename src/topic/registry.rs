@@ -64,7 +64,7 @@ where
             return topic;
         }
         let made = Arc::new(Publisher {
-            shared: Arc::new(Shared::new((self.0.limits)(&key))),
+            shared: Arc::new(Shared::new((self.0.limits)(&key), false)),
             entry: Some(Entry::new(&self.0, key.clone())),
         });
         let mut topics = self.0.lock();

@@ -64,18 +64,13 @@ const SMALL: usize = 32;
 
 impl<T> Ring<T> {
     pub(crate) const fn new(bounds: Bounds) -> Self {
-        Self::starting_at(bounds, 0)
-    }
-
-    /// A log whose first item has the number `next`.
-    pub(crate) const fn starting_at(bounds: Bounds, next: Position) -> Self {
         Self {
             entries: VecDeque::new(),
             bounds,
             bytes: 0,
             holes: 0,
-            next,
-            lost: next,
+            next: 0,
+            lost: 0,
         }
     }
 
@@ -87,6 +82,11 @@ impl<T> Ring<T> {
     /// Where reading without a miss can begin.
     pub(crate) const fn lost(&self) -> Position {
         self.lost
+    }
+
+    /// Changes how much is kept. Call [`evict`](Self::evict) until it says `None` afterwards.
+    pub(crate) const fn bounds(&mut self) -> &mut Bounds {
+        &mut self.bounds
     }
 
     /// How many items are kept.

@@ -20,6 +20,8 @@ pub(super) struct State<T> {
     /// Its members are the subscriptions.
     pub(super) readers: WakerSet,
     pub(super) closed: bool,
+    /// Items stay for readers to come, until a bound drops them.
+    retain: bool,
     weigh: Option<Weigh<T>>,
     coalesce: Option<Box<dyn Coalesce<T> + Send>>,
     /// Where ages are counted from; `None` where age does not matter, which saves reading the clock.
@@ -34,13 +36,14 @@ pub(super) struct Dropped<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(limits: Limits<T>) -> Self {
-        let aged = limits.bounds.age < Duration::MAX;
+    pub(super) fn new(limits: Limits<T>, retain: bool) -> Self {
+        let aged = retain || limits.bounds.age < Duration::MAX;
         Self {
             state: Mutex::new(State {
                 ring: Ring::new(limits.bounds),
                 readers: WakerSet::new(),
                 closed: false,
+                retain,
                 weigh: limits.weigh,
                 coalesce: limits.coalesce,
                 start: aged.then(Instant::now),
@@ -67,18 +70,21 @@ impl<T> Shared<T> {
 impl<T> State<T> {
     /// Adds an item for everybody who is subscribed now.
     pub(super) fn push(&mut self, item: T, dropped: &mut Dropped<T>) {
-        let readers = self.readers.len();
-        if readers == 0 || self.closed {
-            dropped.put(item);
-            return;
+        if self.closed {
+            return dropped.put(item);
         }
+        let readers = match self.readers.len() {
+            _ if self.retain => Readers::Anybody,
+            0 => return dropped.put(item),
+            readers => Readers::Left(readers),
+        };
         let now = self.now();
         let weight = self.weigh.as_ref().map_or(0, |weigh| weigh(&item));
         if let Some(coalesce) = &mut self.coalesce {
             let superseded = coalesce.replace(&item, &mut self.ring);
             dropped.extend(superseded);
         }
-        self.ring.push(item, weight, now, Readers::Left(readers));
+        self.ring.push(item, weight, now, readers);
         self.evict(now, dropped);
     }
 

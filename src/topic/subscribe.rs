@@ -47,9 +47,18 @@ const BATCH: usize = 32;
 
 impl<T> Subscription<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, keep: Option<Topic<T>>) -> Self {
+        Self::starting(shared, keep, Ring::next)
+    }
+
+    /// A reader that starts where `start` says, which sees the log at the moment of subscribing.
+    pub(super) fn starting(
+        shared: Arc<Shared<T>>,
+        keep: Option<Topic<T>>,
+        start: impl FnOnce(&Ring<T>) -> Position,
+    ) -> Self {
         let (cursor, key) = {
             let mut state = shared.lock();
-            (state.ring.next(), state.readers.insert())
+            (start(&state.ring), state.readers.insert())
         };
         Self {
             shared,
@@ -75,6 +84,10 @@ impl<T> Subscription<T> {
     #[must_use]
     pub const fn missed(&self) -> u64 {
         self.reader.missed
+    }
+
+    pub(super) const fn cursor(&self) -> Position {
+        self.reader.cursor
     }
 
     /// Gives up the membership and what was kept for it.
