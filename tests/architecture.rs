@@ -94,7 +94,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "ws/upgrade/protocol.rs",
         ],
     ),
-    ("redis", &["log/redis.rs"]),
+    ("redis", &["log/redis/wire.rs"]),
     ("smol", &["rt/smol.rs"]),
     ("tokio", &["rt/tokio.rs"]),
     ("tower_http", &["sse/compress.rs"]),

@@ -31,10 +31,6 @@ impl Encoded {
     }
 
     /// Takes bytes that are known to be whole blocks.
-    #[allow(
-        dead_code,
-        reason = "the log keeps encoded blocks, with some features only"
-    )]
     pub(crate) const fn from_blocks(blocks: Bytes) -> Self {
         Self(blocks)
     }

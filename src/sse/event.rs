@@ -116,6 +116,12 @@ impl Event {
         Self::from_lines(encode::seal(encode::DATA, text))
     }
 
+    /// Takes the id away: a log gives its own.
+    pub(crate) fn without_id(mut self) -> Self {
+        self.id = None;
+        self
+    }
+
     fn from_lines(lines: Vec<u8>) -> Self {
         Self {
             lines,

@@ -1,0 +1,227 @@
+//! Publish events that can be resumed.
+
+use std::{fmt, sync::Arc};
+
+use futures_core::Stream;
+
+use super::{
+    asked::LastId,
+    entry::Entry,
+    events::{Events, Missed},
+    memory::Memory,
+    resume::{self, Gap, Position},
+    store::{Start, Store},
+};
+use crate::sse::{Encoded, Event, EventId};
+
+/// Events with ids that can be resumed. A cheap handle, to be cloned freely.
+///
+/// See the [module docs](super) for examples. The default keeps the events in the memory of this process, and
+/// nothing waits. Over another [`Store`] the same is done with [`try_publish`](Self::try_publish) and
+/// [`try_resume`](Self::try_resume), which wait and can fail.
+#[derive(Clone)]
+pub struct EventLog<S: Store = Memory> {
+    store: S,
+    pub(super) tag: Option<Arc<str>>,
+}
+
+/// Whether a client can go on where it left off. What a gap means is for the handler to say.
+///
+/// A client that asks for nothing, because it is here for the first time, is `Complete` from now on.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a handler has to look at both")]
+pub enum Resume<S: Store = Memory> {
+    /// All that came after the client's last event, and then what is live.
+    Complete(Events<S>),
+    /// Something is missing, and [`Events::gap`] says why. The events are those from now on;
+    /// [`Events::from_oldest`] has all that is kept come first.
+    Gap(Events<S>),
+}
+
+impl EventLog {
+    /// A log in memory that keeps the last `events` (at least one), and at most 1 MiB of them.
+    #[must_use]
+    pub fn new(events: usize) -> Self {
+        Self::over(Memory::new(events))
+    }
+
+    /// Publishes an event, and says which id it got. An id that it has is replaced.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "most publishers have no use for the id"
+    )]
+    pub fn publish(&self, event: Event) -> EventId {
+        let position = self.store.append_now(&encode(event));
+        self.event_id(position)
+    }
+
+    /// The events after the last one that a client has seen.
+    ///
+    /// It takes a request or its headers, or the id itself: see [`LastId`].
+    #[must_use]
+    pub fn resume<A: LastId + ?Sized>(&self, asked: &A) -> Resume {
+        let (tail, gap) = match self.asked(asked) {
+            None => (self.store.tail_now(), None),
+            Some(Ok(last)) => self.store.tail_after(last),
+            Some(Err(gap)) => (self.store.tail_now(), Some(gap)),
+        };
+        Resume::new(Events::live(
+            self.store.clone(),
+            tail,
+            gap,
+            self.tag.clone(),
+        ))
+    }
+
+    /// The events from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Events {
+        Events::live(
+            self.store.clone(),
+            self.store.tail_now(),
+            None,
+            self.tag.clone(),
+        )
+    }
+
+    /// All events that are kept, and then what is live.
+    #[must_use]
+    pub fn replay(&self) -> Events {
+        let tail = self.store.tail_from_oldest();
+        Events::live(self.store.clone(), tail, None, self.tag.clone())
+    }
+}
+
+impl<S: Store> EventLog<S> {
+    /// A log over a store.
+    #[must_use]
+    pub const fn over(store: S) -> Self {
+        Self { store, tag: None }
+    }
+
+    /// Publishes an event, and says which id it got. An id that it has is replaced.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't take it.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the event is published or not.
+    pub async fn try_publish(&self, event: Event) -> Result<EventId, S::Error> {
+        let position = self.store.append(encode(event)).await?;
+        Ok(self.event_id(position))
+    }
+
+    /// The events after the last one that a client has seen, like [`resume`](EventLog::resume).
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be read.
+    pub async fn try_resume<A>(&self, asked: &A) -> Result<Resume<S>, S::Error>
+    where
+        A: LastId + Sync + ?Sized,
+    {
+        let asked = self.asked(asked);
+        // Followed before it is read: what comes in between is in both, and not in neither.
+        let tail = self.store.tail().await?;
+        let (last, gap) = match asked {
+            None => (None, None),
+            Some(Ok(last)) => (Some(last), None),
+            Some(Err(gap)) => (None, Some(gap)),
+        };
+        let events = |gap| Events::live(self.store.clone(), tail, gap, self.tag.clone());
+        let Some(last) = last else {
+            return Ok(Resume::new(events(gap)));
+        };
+        let page = self
+            .store
+            .read(Start::After(last), super::events::PAGE)
+            .await?;
+        Ok(Resume::new(match page.gap {
+            Some(gap) => events(Some(gap)),
+            None => events(None).after(last, page),
+        }))
+    }
+
+    /// The store below.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    fn asked<A: LastId + ?Sized>(&self, asked: &A) -> Option<Result<Position, Gap>> {
+        let id = asked.last_id()?;
+        Some(resume::parse(id.as_str(), self.tag.as_deref()))
+    }
+
+    fn event_id(&self, position: Position) -> EventId {
+        let id = match &self.tag {
+            Some(tag) => format!("{tag}-{position}"),
+            None => position.to_string(),
+        };
+        EventId::try_from(id).expect("digits, letters and hyphens")
+    }
+}
+
+fn encode(event: Event) -> Encoded {
+    event.without_id().into()
+}
+
+impl<S: Store> Resume<S> {
+    const fn new(events: Events<S>) -> Self {
+        match events.gap() {
+            None => Self::Complete(events),
+            Some(_) => Self::Gap(events),
+        }
+    }
+
+    /// The events, after a `reset` where there is a gap: an event that tells the client to load everything again.
+    pub fn or_reset(
+        self,
+        reset: impl Into<Event>,
+    ) -> impl Stream<Item = Result<Entry, Missed>> + Unpin + Send {
+        use futures_util::{StreamExt, stream};
+
+        let (reset, events) = match self {
+            Self::Complete(events) => (None, events),
+            Self::Gap(events) => (Some(Ok(reset.into().into())), events),
+        };
+        stream::iter(reset).chain(events)
+    }
+
+    /// The events, from the oldest that is kept where there is a gap.
+    #[must_use]
+    pub fn or_oldest(self) -> Events<S> {
+        match self {
+            Self::Complete(events) => events,
+            Self::Gap(events) => events.from_oldest(),
+        }
+    }
+
+    /// The events, or why there is a gap: for a handler that refuses.
+    ///
+    /// # Errors
+    ///
+    /// The gap.
+    pub fn complete(self) -> Result<Events<S>, Gap> {
+        match self {
+            Self::Complete(events) => Ok(events),
+            Self::Gap(events) => Err(events.gap().unwrap_or(Gap::Foreign)),
+        }
+    }
+}
+
+impl Default for EventLog {
+    /// Keeps 1,024 events and 1 MiB in memory.
+    fn default() -> Self {
+        Self::over(Memory::default())
+    }
+}
+
+impl<S: Store> fmt::Debug for EventLog<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLog")
+            .field("signed", &self.tag.is_some())
+            .finish_non_exhaustive()
+    }
+}

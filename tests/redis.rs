@@ -1,0 +1,392 @@
+//! Logs in Redis, against a real server that is restarted and whose connections are cut.
+//!
+//! Run it with `scripts/redis-test`, which sees to it that there is a `redis-server`; each test starts its own, with
+//! an append-only file in a directory of its own.
+
+use std::{
+    io::Write,
+    net::TcpStream as StdStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt, future::join_all};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::AbortHandle,
+    time::sleep,
+};
+use tower_realtime::{
+    log::{
+        EventLog, Gap, Resume, Store, conformance,
+        redis::{Redis, RedisStream},
+    },
+    rt,
+    sse::Event,
+};
+
+/// A `redis-server` on a port of its own.
+struct Server {
+    port: u16,
+    dir: PathBuf,
+    child: Option<Child>,
+}
+
+impl Server {
+    fn start() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let name = format!("tower-realtime-redis-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let child = None;
+        let mut server = Self { port, dir, child };
+        server.up();
+        server
+    }
+
+    fn up(&mut self) {
+        let child = Command::new("redis-server")
+            .current_dir(&self.dir)
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args([
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+                "--save",
+                "",
+            ])
+            .stdout(Stdio::null())
+            .spawn();
+        self.child = Some(child.expect("a redis-server"));
+        while !self.command(&["PING"]).contains("PONG") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends it at once, as a crash does.
+    fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+    }
+
+    /// Its answer to a command in a connection of its own.
+    fn command(&self, words: &[&str]) -> String {
+        use std::io::Read;
+
+        let Ok(mut stream) = StdStream::connect(("127.0.0.1", self.port)) else {
+            return String::new();
+        };
+        stream
+            .set_read_timeout(Some(Duration::from_millis(200)))
+            .expect("a time-out");
+        let mut text = format!("*{}\r\n", words.len());
+        for word in words {
+            text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        let mut answer = vec![0; 4_096];
+        let sent = stream.write_all(text.as_bytes());
+        let length = sent
+            .and_then(|()| stream.read(&mut answer))
+            .unwrap_or_default();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A way to the server that can be cut.
+#[derive(Clone)]
+struct Wire {
+    port: u16,
+    open: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+impl Wire {
+    async fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let wire = Self {
+            port: listener.local_addr().expect("an address").port(),
+            open: Arc::default(),
+        };
+        let open = Arc::clone(&wire.open);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let task = tokio::spawn(async move {
+                    if let Ok(mut far) = TcpStream::connect(("127.0.0.1", server)).await {
+                        let _ = copy_bidirectional(&mut near, &mut far).await;
+                    }
+                });
+                open.lock().expect("no panic").push(task.abort_handle());
+            }
+        });
+        wire
+    }
+
+    fn cut(&self) {
+        self.open
+            .lock()
+            .expect("no panic")
+            .drain(..)
+            .for_each(|task| task.abort());
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Follows a log from its oldest event until it has seen `end`, resuming where the stream ends. Says what came.
+async fn follow(log: EventLog<RedisStream>, patience: usize) -> Vec<String> {
+    let (mut seen, mut last) = (Vec::new(), String::new());
+    loop {
+        let resume = match log.try_resume(&last).await {
+            Ok(resume) => resume,
+            Err(error) if error.is_unreachable() => continue,
+            Err(error) => panic!("{error:?}"),
+        };
+        let events = match resume {
+            Resume::Complete(events) if last.is_empty() => events.from_oldest(),
+            Resume::Complete(events) => events,
+            Resume::Gap(events) => panic!("a gap after {last}: {:?}", events.gap()),
+        };
+        let mut events = events.take(patience);
+        while let Some(Ok(entry)) = events.next().await {
+            if entry.data() == "end" {
+                return seen;
+            }
+            entry.id().expect("an id").clone_into(&mut last);
+            seen.push(entry.data().into_owned());
+        }
+    }
+}
+
+/// Two processes' worth of handles, publishers and followers on both, while `trouble` happens.
+async fn nothing_is_lost_or_repeated(url: [String; 2], trouble: impl AsyncFnOnce()) {
+    const EVENTS: usize = 400;
+    let open = |url: &str| {
+        Redis::open(url, rt::Tokio)
+            .expect("a URL")
+            .keep(100_000)
+            .attempts(30)
+    };
+    let nodes = [open(&url[0]), open(&url[1])];
+    let followers: Vec<_> = (0..8)
+        .map(|n| {
+            (
+                nodes[n % 2].log("news"),
+                if n < 4 { usize::MAX } else { 17 * n },
+            )
+        })
+        .map(|(log, patience)| tokio::spawn(follow(log, patience)))
+        .collect();
+    let publishers: Vec<_> = (0..4)
+        .map(|n| (n, nodes[n % 2].log("news")))
+        .map(|(n, log)| {
+            tokio::spawn(async move {
+                for m in 0..EVENTS {
+                    let event = Event::display(format_args!("{n} {m}"));
+                    log.try_publish(event)
+                        .await
+                        .expect("it is published in the end");
+                    sleep(Duration::from_millis(5)).await;
+                }
+            })
+        })
+        .collect();
+    trouble().await;
+    for publisher in publishers {
+        publisher.await.expect("no publisher fails");
+    }
+    let end = nodes[0].log("news").try_publish(Event::new("end")).await;
+    end.expect("it is published in the end");
+    let mut all = Vec::new();
+    for follower in followers {
+        all.push(follower.await.expect("no follower fails"));
+    }
+    assert!(all.iter().all(|seen| *seen == all[0]), "all see the same");
+    for publisher in 0..4 {
+        let prefix = format!("{publisher} ");
+        let numbers = all[0].iter().filter_map(|data| data.strip_prefix(&prefix));
+        let numbers: Vec<usize> = numbers.map(|n| n.parse().expect("a number")).collect();
+        let expected: Vec<_> = (0..EVENTS).collect();
+        assert_eq!(numbers, expected, "publisher {publisher}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn a_store_in_redis_keeps_the_promises() {
+    let server = Server::start();
+    let redis = Redis::open(&server.url(), rt::Tokio).unwrap();
+    let number = AtomicU32::new(0);
+    let make = async |keep| {
+        let name = format!("log {}", number.fetch_add(1, Ordering::Relaxed));
+        redis.clone().keep(keep).stream(&name)
+    };
+    conformance::check(make).await.unwrap();
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+fn a_store_in_redis_keeps_the_promises_on_smol() {
+    let server = Server::start();
+    let redis = Redis::open(&server.url(), rt::Smol).unwrap();
+    let number = AtomicU32::new(0);
+    let make = async |keep| {
+        let name = format!("log {}", number.fetch_add(1, Ordering::Relaxed));
+        redis.clone().keep(keep).stream(&name)
+    };
+    smol::block_on(conformance::check(make)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn cut_connections_lose_and_repeat_nothing() {
+    let server = Server::start();
+    let wires = [Wire::to(server.port).await, Wire::to(server.port).await];
+    let urls = [wires[0].url(), wires[1].url()];
+    nothing_is_lost_or_repeated(urls, async || {
+        for n in 0..30 {
+            sleep(Duration::from_millis(70 + n)).await;
+            wires[n as usize % 2].cut();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn restarts_and_crashes_lose_and_repeat_nothing() {
+    let mut server = Server::start();
+    let urls = [server.url(), server.url()];
+    nothing_is_lost_or_repeated(urls, async || {
+        for _ in 0..3 {
+            sleep(Duration::from_millis(400)).await;
+            server.kill();
+            sleep(Duration::from_millis(300)).await;
+            server.up();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn a_server_that_lost_its_memory_makes_gaps() {
+    let server = Server::start();
+    let wire = Wire::to(server.port).await;
+    let log = Redis::open(&wire.url(), rt::Tokio).unwrap().log("news");
+    let mut live = log.try_resume("").await.unwrap().or_oldest();
+    let id = log.try_publish(Event::new("1")).await.unwrap();
+    assert_eq!(live.next().await.unwrap().unwrap().data(), "1");
+    server.command(&["FLUSHALL"]);
+    log.try_publish(Event::new("2")).await.unwrap();
+    assert!(live.next().await.unwrap().unwrap_err().is_gap());
+    let gap = log.try_resume(&id).await.unwrap().complete().unwrap_err();
+    assert_eq!(gap, Gap::TooOld);
+
+    // Also while the connection is away, and nothing is published.
+    let resume = log.try_resume("").await.unwrap();
+    let mut live = resume.complete().unwrap().from_oldest();
+    assert_eq!(live.next().await.unwrap().unwrap().data(), "2");
+    server.command(&["FLUSHALL"]);
+    wire.cut();
+    assert!(live.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn errors_are_clear_and_come_in_time() {
+    let mut server = Server::start();
+    let redis = Redis::open(&server.url(), rt::Tokio).unwrap().attempts(2);
+    let log = redis.log("news");
+    log.try_publish(Event::new("1")).await.unwrap();
+    server.command(&["SET", "tower-realtime:text", "no stream"]);
+    let error = redis
+        .log("text")
+        .try_publish(Event::new("1"))
+        .await
+        .unwrap_err();
+    assert!(error.is_refused() && !error.may_be_published(), "{error:?}");
+    server.command(&["CONFIG", "SET", "requirepass", "secret"]);
+    let with = |auth: &str| format!("redis://{auth}127.0.0.1:{}", server.port);
+    let stranger = Redis::open(&with(""), rt::Tokio).unwrap();
+    let error = stranger
+        .log("news")
+        .try_publish(Event::new("2"))
+        .await
+        .unwrap_err();
+    assert!(error.is_refused(), "{error:?}");
+    let friend = Redis::open(&with(":secret@"), rt::Tokio).unwrap();
+    friend
+        .log("news")
+        .try_publish(Event::new("2"))
+        .await
+        .unwrap();
+    server.kill();
+    let error = log.try_publish(Event::new("3")).await.unwrap_err();
+    assert!(error.is_unreachable(), "{error:?}");
+    assert!(Redis::open("no url", rt::Tokio).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn many_logs_share_one_reader_and_are_forgotten() {
+    let server = Server::start();
+    let redis = Redis::open(&server.url(), rt::Tokio).unwrap();
+    let logs: Vec<_> = (0..200).map(|n| redis.log(&format!("room {n}"))).collect();
+    let mut live = Vec::new();
+    for log in &logs {
+        live.push(log.try_resume("").await.unwrap().or_oldest());
+    }
+    let clients = server.command(&["INFO", "clients"]);
+    assert!(clients.contains("connected_clients:3"), "{clients}");
+    join_all(logs.iter().enumerate().map(async |(n, log)| {
+        log.try_publish(Event::display(n)).await.unwrap();
+    }))
+    .await;
+    for (n, live) in live.iter_mut().enumerate() {
+        assert_eq!(live.next().await.unwrap().unwrap().data(), n.to_string());
+    }
+    drop(live);
+    // The reader wakes, sees that nobody follows anything, and its connection goes.
+    while !server
+        .command(&["INFO", "clients"])
+        .contains("connected_clients:2")
+    {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let stream = logs[0].store();
+    assert_eq!(
+        stream
+            .read(tower_realtime::log::Start::Oldest, 9)
+            .await
+            .unwrap()
+            .events
+            .len(),
+        1
+    );
+}
