@@ -1,5 +1,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
+use tower_realtime::ws::deflate;
+
 /// What the command line says.
 #[derive(Debug)]
 pub(crate) struct Arguments {
@@ -29,6 +31,21 @@ pub(crate) enum Stack {
 pub(crate) struct Deflate {
     pub(crate) no_context_takeover: bool,
     pub(crate) level: Option<u8>,
+}
+
+impl Deflate {
+    pub(crate) fn deflate(self) -> deflate::Deflate {
+        let deflate = deflate::Deflate::new();
+        let deflate = match self.level {
+            Some(level) => deflate.level(level),
+            None => deflate,
+        };
+        if self.no_context_takeover {
+            deflate.no_context_takeover()
+        } else {
+            deflate
+        }
+    }
 }
 
 impl Arguments {

@@ -30,9 +30,6 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     pub(crate) fn new(arguments: &Arguments) -> Result<Self, BoxError> {
-        if arguments.deflate.is_some() {
-            return Err("the library has no permessage-deflate yet, so no --deflate".into());
-        }
         let origins = if arguments.same_origin {
             OriginPolicy::same_origin()
         } else {
@@ -45,7 +42,11 @@ impl Sockets {
                 .frame(limit)
                 .fragments(u32::MAX)
                 .message_time(Duration::from_secs(300));
-            Acceptor::new().origins(origins.clone()).limits(limits)
+            let acceptor = Acceptor::new().origins(origins.clone()).limits(limits);
+            match arguments.deflate {
+                Some(options) => acceptor.deflate(options.deflate()),
+                None => acceptor,
+            }
         };
         Ok(Self {
             large: acceptor(64 << 20),

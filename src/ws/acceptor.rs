@@ -8,7 +8,7 @@ use futures_util::{
 use http::{Request, Response, request::Parts};
 
 use super::{
-    Heartbeat, Limits, Outcome, WebSocket,
+    Heartbeat, Limits, Outcome, WebSocket, deflate,
     error::Error,
     handshake::{Answer, HostPolicy, Offer, OriginPolicy, Policy, Rejection},
     socket::{self, Params, Role, Settings},
@@ -53,7 +53,7 @@ use crate::{
 #[must_use]
 pub struct Acceptor {
     policy: Arc<Policy>,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     timer: Option<DynTimer>,
     handshake_timeout: Duration,
 }
@@ -234,6 +234,9 @@ impl Acceptor {
         params.timer = timer;
         params.guard = StreamGuard::take(&head.extensions);
         params.protocol = answer.protocol().map(Into::into);
+        let deflate = self.settings.deflate.as_ref();
+        params.deflate = deflate.and_then(|deflate| deflate::answer(deflate, &head.headers));
+        let answer = answer.extensions(params.deflate.map(|agreed| agreed.header()));
         let timeout = self.handshake_timeout;
         Ok((
             answer,

@@ -56,9 +56,9 @@ impl Connector {
             return Err(ConnectError::refused(refusal));
         }
         let (head, ()) = response.into_parts();
-        let protocol = self.check(key.as_ref(), &head)?;
+        let terms = self.check(key.as_ref(), &head)?;
         let io = Upgraded::with_read_ahead(io, ahead.freeze());
-        Ok((self.open(io, protocol), Response::from_parts(head, ())))
+        Ok((self.open(io, terms), Response::from_parts(head, ())))
     }
 }
 

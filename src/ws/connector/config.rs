@@ -18,7 +18,7 @@ use crate::{
 pub struct Connector {
     pub(super) protocols: Subprotocols,
     pub(super) redirects: Redirects,
-    pub(super) settings: Arc<Settings>,
+    pub(in crate::ws) settings: Arc<Settings>,
     pub(super) timer: Option<DynTimer>,
     pub(super) handshake_timeout: Duration,
     pub(super) http2: bool,

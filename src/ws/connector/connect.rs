@@ -9,7 +9,8 @@ use futures_util::future::{Either, select};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
     header::{
-        CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+        CONNECTION, HOST, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        SEC_WEBSOCKET_VERSION, UPGRADE,
     },
     request, response,
 };
@@ -22,7 +23,8 @@ use crate::{
     rt::Timer,
     ws::{
         WebSocket,
-        handshake::{Asked, strip_credentials, to_http},
+        deflate::{self, Agreed},
+        handshake::{Asked, InvalidAnswer, strip_credentials, to_http},
         socket::{self, Params, Role},
         upgrade::{Upgraded, extended_connect, take_upgrade},
     },
@@ -74,8 +76,8 @@ impl Connector {
         C::Error: Into<BoxError>,
         B: Default,
     {
-        let (io, protocol, response) = self.in_time(self.shake_hands(client, request)).await?;
-        Ok((self.open(io, protocol), response))
+        let (io, terms, response) = self.in_time(self.shake_hands(client, request)).await?;
+        Ok((self.open(io, terms), response))
     }
 
     /// Gives `work` the time of the handshake, where there is a clock.
@@ -96,7 +98,7 @@ impl Connector {
         &self,
         mut client: C,
         request: Request<B>,
-    ) -> Result<(Upgraded, Option<Box<str>>, Response<()>), ConnectError<R>>
+    ) -> Result<(Upgraded, Terms, Response<()>), ConnectError<R>>
     where
         C: Service<Request<B>, Response = Response<R>>,
         C::Error: Into<BoxError>,
@@ -131,6 +133,10 @@ impl Connector {
             return Err(ConnectError::request(
                 "a subprotocol to offer is no token, or is there twice",
             ));
+        }
+        if let Some(deflate) = &self.settings.deflate {
+            head.headers
+                .insert(SEC_WEBSOCKET_EXTENSIONS, deflate::offer(deflate));
         }
         if let Some(protocols) = self.protocols.offer() {
             head.headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
@@ -167,17 +173,17 @@ impl Connector {
         &self,
         key: Option<&HeaderValue>,
         response: Response<R>,
-    ) -> Result<(Upgraded, Option<Box<str>>, Response<()>), ConnectError<R>> {
+    ) -> Result<(Upgraded, Terms, Response<()>), ConnectError<R>> {
         if !self.asked(key).is_accepted(response.status()) {
             return Err(ConnectError::refused(response));
         }
         let (mut head, _) = response.into_parts();
-        let protocol = self.check(key, &head)?;
+        let terms = self.check(key, &head)?;
         let upgrade = take_upgrade(&mut head.extensions).ok_or_else(|| {
             ConnectError::client("the client's response can't be upgraded to a byte stream")
         })?;
         let io = upgrade.await.map_err(ConnectError::io)?;
-        Ok((io, protocol, Response::from_parts(head, ())))
+        Ok((io, terms, Response::from_parts(head, ())))
     }
 
     /// What the server agreed to, where it keeps the rules.
@@ -185,25 +191,38 @@ impl Connector {
         &self,
         key: Option<&HeaderValue>,
         head: &response::Parts,
-    ) -> Result<Option<Box<str>>, ConnectError<R>> {
+    ) -> Result<Terms, ConnectError<R>> {
         let protocol = self.asked(key).check(&head.headers);
-        Ok(protocol.map_err(ConnectError::answer)?.map(Into::into))
+        let protocol = protocol.map_err(ConnectError::answer)?.map(Into::into);
+        let deflate = match &self.settings.deflate {
+            Some(offered) => deflate::check(offered, &head.headers)
+                .map_err(|_| ConnectError::answer(InvalidAnswer::UnaskedExtension))?,
+            None => None,
+        };
+        Ok(Terms { protocol, deflate })
     }
 
-    pub(super) const fn asked<'a>(&'a self, key: Option<&'a HeaderValue>) -> Asked<'a> {
+    pub(super) fn asked<'a>(&'a self, key: Option<&'a HeaderValue>) -> Asked<'a> {
         Asked {
             key,
             protocols: &self.protocols,
-            extensions: false,
+            extensions: self.settings.deflate.is_some(),
         }
     }
 
-    pub(super) fn open(&self, io: Upgraded, protocol: Option<Box<str>>) -> WebSocket {
+    pub(super) fn open(&self, io: Upgraded, terms: Terms) -> WebSocket {
         let mut params = Params::new(Role::Client, Arc::clone(&self.settings));
         params.timer = self.timer.clone();
-        params.protocol = protocol;
+        params.protocol = terms.protocol;
+        params.deflate = terms.deflate;
         socket::open(io, params)
     }
+}
+
+/// What the server agreed to.
+pub(super) struct Terms {
+    protocol: Option<Box<str>>,
+    deflate: Option<Agreed>,
 }
 
 /// The request after a redirect.

@@ -1,7 +1,39 @@
 //! Where the rest of the crate takes a [`Deflate`].
 
-use super::Agreed;
-use crate::ws::Endpoint;
+use std::sync::Arc;
+
+use super::{Agreed, Deflate};
+use crate::ws::{Acceptor, Connector, Endpoint};
+
+impl Acceptor {
+    /// Compresses messages with clients that offer it; the default is not to.
+    ///
+    /// ```
+    /// use tower_realtime::ws::{Acceptor, deflate::Deflate};
+    ///
+    /// let acceptor = Acceptor::new().deflate(Deflate::new().memory(64 * 1024));
+    /// # let _ = acceptor;
+    /// ```
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        Arc::make_mut(&mut self.settings).deflate = Some(deflate);
+        self
+    }
+}
+
+impl Connector {
+    /// Offers the server to compress messages; the default is not to.
+    ///
+    /// ```
+    /// use tower_realtime::ws::{Connector, deflate::Deflate};
+    ///
+    /// let connector = Connector::new().deflate(Deflate::new());
+    /// # let _ = connector;
+    /// ```
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        Arc::make_mut(&mut self.settings).deflate = Some(deflate);
+        self
+    }
+}
 
 impl Endpoint {
     /// What was agreed on in the handshake that was made elsewhere, with [`answer`](super::answer) or

@@ -23,7 +23,6 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) close_timeout: Duration,
     /// What is offered, or taken, of compression.
-    #[allow(dead_code, reason = "for acceptor and connector")]
     pub(crate) deflate: Option<Deflate>,
 }
 
