@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "sse/decode/",
     "sse/encode.rs",
     "sse/event.rs",
+    "sse/field.rs",
     "sse/keep_alive/pulse.rs",
     "sse/last_event_id.rs",
     "sse/client/head.rs",

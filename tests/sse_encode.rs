@@ -47,7 +47,7 @@ fn every_field_has_its_form() {
                 .id(2)
                 .name(NAME)
                 .name(EventName::from_static("m")),
-            "event: m\nid: 2\ndata: a\n\n",
+            "id: 1\nid: 2\nevent: n\nevent: m\ndata: a\n\n",
         ),
         (
             Event::empty().retry(Duration::from_secs(3)),
@@ -203,6 +203,9 @@ proptest! {
             formatted.write_str(piece).unwrap();
             written.write_all(piece.as_bytes()).unwrap();
         }
+        let borrowed = pieces.concat();
+        prop_assert_eq!(&text(Event::new(&borrowed)), &whole);
+        prop_assert_eq!(&text(Event::new(std::borrow::Cow::from(&*borrowed))), &whole);
         prop_assert_eq!(&text(formatted.into_event()), &whole);
         prop_assert_eq!(&text(written.into_event()), &whole);
         prop_assert_eq!(&text(Event::display(pieces.concat())), &whole);

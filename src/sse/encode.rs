@@ -59,72 +59,54 @@ impl From<Comment> for Encoded {
 pub(super) const DATA: &[u8] = b"data: ";
 pub(super) const COMMENT: &[u8] = b": ";
 
-/// The lines of `text`, each behind `prefix` and ended, with a byte to spare for a blank line.
+/// Appends the lines of `text`, each behind `prefix` and ended.
 ///
 /// CR, LF and CRLF are one break each (WHATWG HTML, section 9.2.5).
-pub(super) fn lines(prefix: &[u8], text: &[u8]) -> Vec<u8> {
-    let Some(first) = memchr::memchr2(b'\r', b'\n', text) else {
-        let mut out = Vec::with_capacity(prefix.len() + text.len() + 2);
-        out.extend_from_slice(prefix);
-        out.extend_from_slice(text);
-        out.push(b'\n');
-        return out;
-    };
-    split(prefix, text, first)
+pub(super) fn lines(out: &mut Vec<u8>, prefix: &[u8], text: &[u8]) {
+    match memchr::memchr2(b'\r', b'\n', text) {
+        Some(first) => split(out, prefix, text, first),
+        None => {
+            // A byte more than it needs, for a blank line.
+            out.reserve(prefix.len() + text.len() + 2);
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(text);
+            out.push(b'\n');
+        }
+    }
 }
 
 /// Ends the lines of an `out` that begins with `prefix` and goes on with text of any kind.
 pub(super) fn seal(prefix: &[u8], mut out: Vec<u8>) -> Vec<u8> {
     let text = &out[prefix.len()..];
     if let Some(first) = memchr::memchr2(b'\r', b'\n', text) {
-        return split(prefix, text, first);
+        let mut lines = Vec::new();
+        split(&mut lines, prefix, text, first);
+        return lines;
     }
     out.reserve_exact(2);
     out.push(b'\n');
     out
 }
 
-/// The lines of a text whose first line break is at `first`.
-fn split(prefix: &[u8], text: &[u8], first: usize) -> Vec<u8> {
-    let breaks = 1 + memchr::memchr2_iter(b'\r', b'\n', &text[first + 1..]).count();
-    let mut out = Vec::with_capacity(text.len() + prefix.len() * (breaks + 1) + 2);
-    let (mut start, mut next) = (0, Some(first));
-    while let Some(at) = next {
-        out.extend_from_slice(prefix);
-        out.extend_from_slice(&text[start..at]);
-        out.push(b'\n');
-        start = at + 1 + usize::from(text[at..].starts_with(b"\r\n"));
-        next = memchr::memchr2(b'\r', b'\n', &text[start..]).map(|at| start + at);
-    }
+/// Appends the lines of a text whose first line break is at `first`.
+#[cold]
+fn split(out: &mut Vec<u8>, prefix: &[u8], mut text: &[u8], first: usize) {
+    out.reserve(text.len() + text.len() / 8 + 4 * prefix.len());
     out.extend_from_slice(prefix);
-    out.extend_from_slice(&text[start..]);
+    // Most texts know no CR. Then each line goes over together with its LF, and the search is for one byte.
+    if memchr::memchr(b'\r', &text[first..]).is_none() {
+        while let Some(at) = memchr::memchr(b'\n', text) {
+            out.extend_from_slice(&text[..=at]);
+            out.extend_from_slice(prefix);
+            text = &text[at + 1..];
+        }
+    }
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', text) {
+        out.extend_from_slice(&text[..at]);
+        out.push(b'\n');
+        out.extend_from_slice(prefix);
+        text = &text[at + 1 + usize::from(text[at..].starts_with(b"\r\n"))..];
+    }
+    out.extend_from_slice(text);
     out.push(b'\n');
-    out
-}
-
-/// The fields of a block before its data.
-///
-/// They come first on the wire although any order is allowed, because many hand-written clients hand an event on at
-/// its `data` line.
-#[derive(Debug, Default)]
-pub(super) struct Head(Vec<u8>);
-
-impl Head {
-    pub(super) fn push(&mut self, parts: &[&[u8]]) {
-        for part in parts {
-            self.0.extend_from_slice(part);
-        }
-    }
-
-    /// The block: these fields, then `lines`, then the blank line.
-    pub(super) fn before(mut self, mut lines: Vec<u8>) -> Vec<u8> {
-        if self.0.is_empty() {
-            lines.push(b'\n');
-            return lines;
-        }
-        self.0.reserve_exact(lines.len() + 1);
-        self.0.extend_from_slice(&lines);
-        self.0.push(b'\n');
-        self.0
-    }
 }

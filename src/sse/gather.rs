@@ -1,4 +1,5 @@
 use std::{
+    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,7 +10,7 @@ use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{Encoded, life::Life};
+use super::{Encoded, Event, life::Life};
 use crate::{
     BoxError,
     lifecycle::{EndReason, Tally},
@@ -71,24 +72,24 @@ impl<S> EventBody<S> {
 impl<S, T, E> EventBody<S>
 where
     S: Stream<Item = Result<T, E>>,
-    T: Into<Encoded>,
+    T: Into<Encoded> + 'static,
     E: Into<BoxError>,
 {
     /// The next event. Behind the last one, or an error, the stream is dropped.
     fn poll_event(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Encoded, BoxError>>> {
+    ) -> Poll<Option<Result<Block, BoxError>>> {
         let mut this = self.project();
         if let Some(held) = this.held.take() {
-            return Poll::Ready(Some(held));
+            return Poll::Ready(Some(held.map(Block::Encoded)));
         }
         let Some(events) = this.events.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
         let event = ready!(events.poll_next(cx));
         Poll::Ready(match event {
-            Some(Ok(event)) => Some(Ok(event.into())),
+            Some(Ok(event)) => Some(Ok(Block::new(event))),
             Some(Err(error)) => {
                 this.events.set(None);
                 this.life.end(EndReason::Failed);
@@ -106,7 +107,7 @@ where
 impl<S, T, E> Body for EventBody<S>
 where
     S: Stream<Item = Result<T, E>>,
-    T: Into<Encoded>,
+    T: Into<Encoded> + 'static,
     E: Into<BoxError>,
 {
     type Data = Bytes;
@@ -119,19 +120,21 @@ where
         // An empty frame would look like the end to some stacks, and cost a write in others.
         let first = loop {
             match ready!(self.as_mut().poll_event(cx)) {
-                Some(Ok(event)) if event.as_bytes().is_empty() => {}
-                Some(Ok(event)) => break event.into_bytes(),
+                Some(Ok(event)) if event.len() == 0 => {}
+                Some(Ok(event)) => break event,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
         };
-        let usual = self.usual;
-        let mut frame = Gather::new(first);
-        while frame.len() < FRAME {
+        let mut frame = Gather::new(first, self.usual);
+        while frame.len < FRAME {
             match self.as_mut().poll_event(cx) {
-                Poll::Ready(Some(Ok(event))) if frame.takes(&event) => frame.push(&event, usual),
+                Poll::Ready(Some(Ok(event))) if frame.len + event.len() <= FRAME => {
+                    frame.push(&event);
+                }
+                // A large event stays on its own: to copy it would cost more than a write.
                 Poll::Ready(Some(last)) => {
-                    *self.as_mut().project().held = Some(last);
+                    *self.as_mut().project().held = Some(last.map(Encoded::from));
                     break;
                 }
                 Poll::Ready(None) | Poll::Pending => break,
@@ -139,9 +142,7 @@ where
         }
         let this = self.project();
         this.life.tally().add(frame.events);
-        if frame.events > 1 {
-            *this.usual = frame.all.len();
-        }
+        *this.usual = frame.usual();
         Poll::Ready(Some(Ok(Frame::data(frame.finish()))))
     }
 
@@ -166,44 +167,91 @@ impl<S> fmt::Debug for EventBody<S> {
     }
 }
 
-/// A frame in the making. One event alone keeps its bytes; only a second one makes it copy.
-struct Gather {
-    first: Bytes,
-    all: Vec<u8>,
-    events: u64,
+/// An item of the stream. An event that goes into a frame with others needs no bytes of its own before.
+enum Block {
+    Encoded(Encoded),
+    Event(Event),
 }
 
-impl Gather {
-    const fn new(first: Bytes) -> Self {
-        Self {
-            first,
-            all: Vec::new(),
-            events: 1,
+impl Block {
+    fn new<T: Into<Encoded> + 'static>(item: T) -> Self {
+        let mut item = Some(item);
+        // The type is known when this is compiled, so that nothing is left of the question.
+        let event = (&mut item as &mut dyn Any).downcast_mut::<Option<Event>>();
+        if let Some(event) = event.and_then(Option::take) {
+            return Self::Event(event);
         }
+        Self::Encoded(item.map_or_else(Encoded::default, Into::into))
     }
 
     fn len(&self) -> usize {
-        self.first.len().max(self.all.len())
-    }
-
-    /// A large event stays on its own: to copy it costs more than a write.
-    fn takes(&self, event: &Encoded) -> bool {
-        self.len() + event.as_bytes().len() <= FRAME
-    }
-
-    fn push(&mut self, event: &Encoded, usual: usize) {
-        if self.events == 1 {
-            let least = self.first.len() + event.as_bytes().len();
-            self.all.reserve_exact(usual.clamp(1024, FRAME).max(least));
-            self.all.extend_from_slice(&self.first);
+        match self {
+            Self::Encoded(encoded) => encoded.as_bytes().len(),
+            Self::Event(event) => event.len(),
         }
-        self.all.extend_from_slice(event.as_bytes());
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Encoded(encoded) => out.extend_from_slice(encoded.as_bytes()),
+            Self::Event(event) => event.write(out),
+        }
+    }
+}
+
+impl From<Block> for Encoded {
+    fn from(block: Block) -> Self {
+        match block {
+            Block::Encoded(encoded) => encoded,
+            Block::Event(event) => event.into(),
+        }
+    }
+}
+
+/// A frame in the making. One event alone keeps its bytes; only a second one makes it copy.
+struct Gather {
+    first: Block,
+    all: Vec<u8>,
+    len: usize,
+    events: u64,
+    usual: usize,
+}
+
+impl Gather {
+    fn new(first: Block, usual: usize) -> Self {
+        Self {
+            len: first.len(),
+            first,
+            all: Vec::new(),
+            events: 1,
+            usual,
+        }
+    }
+
+    fn push(&mut self, event: &Block) {
+        if self.events == 1 {
+            let least = self.len + event.len();
+            self.all
+                .reserve_exact(self.usual.clamp(1024, FRAME).max(least));
+            self.first.write(&mut self.all);
+        }
+        event.write(&mut self.all);
+        self.len = self.all.len();
         self.events += 1;
+    }
+
+    /// How long the next gathered frame probably is.
+    const fn usual(&self) -> usize {
+        if self.events == 1 {
+            self.usual
+        } else {
+            self.len
+        }
     }
 
     fn finish(self) -> Bytes {
         if self.events == 1 {
-            self.first
+            Encoded::from(self.first).into_bytes()
         } else {
             self.all.into()
         }

@@ -56,6 +56,7 @@ mod channel;
 mod compress;
 mod encode;
 mod event;
+mod field;
 mod gather;
 #[cfg(feature = "json")]
 mod json;
@@ -72,7 +73,8 @@ pub use self::channel::{Closed, Receiver, Sender, TrySendError, channel};
 #[cfg(feature = "compression")]
 pub use self::compress::CompressEvents;
 pub use self::encode::Encoded;
-pub use self::event::{Comment, Event, EventId, EventName, InvalidEventId, InvalidEventName};
+pub use self::event::{Comment, Data, Event};
+pub use self::field::{EventId, EventName, InvalidEventId, InvalidEventName};
 pub use self::gather::EventBody;
 #[cfg(feature = "json")]
 pub use self::json::JsonError;

@@ -195,7 +195,7 @@ impl<S, T, U, E> Body for Sse<S, T>
 where
     S: Stream<Item = Result<U, E>>,
     T: Timer,
-    U: Into<Encoded>,
+    U: Into<Encoded> + 'static,
     E: Into<BoxError>,
 {
     type Data = Bytes;

@@ -1,0 +1,84 @@
+//! What the measurements share: rows that are run in turns, so that a slow minute of the machine hits all of them.
+
+use std::{
+    hint::black_box,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use http_body::Body;
+
+/// One thing to measure: does its work once, and says how many units that was.
+pub struct Row {
+    name: &'static str,
+    work: Box<dyn FnMut() -> u64>,
+}
+
+impl Row {
+    /// A row of the table.
+    pub fn new(name: &'static str, work: impl FnMut() -> u64 + 'static) -> Self {
+        Self {
+            name,
+            work: Box::new(work),
+        }
+    }
+}
+
+/// Runs all rows in turns and prints nanoseconds per unit: the median, and between which values it lay.
+///
+/// The first argument of the program is the number of rounds, 7 by default. The first row is what the others are
+/// compared with.
+pub fn table(title: &str, mut rows: Vec<Row>) {
+    let rounds = std::env::args()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(7);
+    let mut times = vec![Vec::new(); rows.len()];
+    for round in 0..=rounds {
+        for (row, times) in rows.iter_mut().zip(&mut times) {
+            let (start, mut units) = (Instant::now(), 0);
+            while units == 0 || start.elapsed().as_millis() < 50 {
+                units += (row.work)();
+            }
+            if round > 0 {
+                times.push(start.elapsed().as_nanos() as f64 / units as f64);
+            }
+        }
+    }
+    println!("\n{title}");
+    let mut first = None;
+    for (row, times) in rows.iter().zip(&mut times) {
+        times.sort_by(f64::total_cmp);
+        let median = times[times.len() / 2];
+        let ratio = median / *first.get_or_insert(median);
+        println!(
+            "  {:42} {median:9.1} ns  {ratio:6.2}x  ({:.1} to {:.1})",
+            row.name,
+            times[0],
+            times[times.len() - 1],
+        );
+    }
+}
+
+/// Polls a body to its end; pauses are polled over. Says how many bytes came.
+pub fn drain<B: Body<Data = bytes::Bytes>>(body: B) -> usize {
+    let mut body = std::pin::pin!(body);
+    let mut bytes = 0;
+    while let Some(frame) = next(body.as_mut()) {
+        bytes += black_box(frame).len();
+    }
+    bytes
+}
+
+/// The next frame, over any number of pauses.
+pub fn next<B: Body<Data = bytes::Bytes>>(mut body: Pin<&mut B>) -> Option<bytes::Bytes> {
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        match body.as_mut().poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) => return frame.into_data().ok(),
+            Poll::Ready(_) => return None,
+            Poll::Pending => {}
+        }
+    }
+}
