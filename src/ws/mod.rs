@@ -28,12 +28,12 @@ mod outgoing;
 mod socket;
 
 pub use self::acceptor::Acceptor;
-pub use self::connector::{ConnectError, Connector};
+pub use self::connector::{ConnectError, Connector, Reconnecting};
 pub use self::fault::Fault;
 pub use self::handshake::{
     HostPolicy, InvalidAnswer, InvalidOrigin, Origin, OriginPolicy, Redirects, Rejection,
 };
-pub use self::service::{Http2Layer, WebSocketLayer};
+pub use self::service::{Http2Layer, WebSocketLayer, check_http2};
 
 pub use self::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use self::error::Error;

@@ -1,9 +1,10 @@
 use std::{
     error, fmt, io,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header::RETRY_AFTER};
 
 use crate::{BoxError, ws::handshake::InvalidAnswer};
 
@@ -15,6 +16,8 @@ pub struct ConnectError<R>(Box<Kind<R>>);
 enum Kind<R> {
     Answer(InvalidAnswer),
     Client(BoxError),
+    Factory(BoxError),
+    GaveUp,
     Io(io::Error),
     /// The body is in a mutex only so that the error is `Sync` whatever the body is.
     Refused(StatusCode, Mutex<Response<R>>),
@@ -38,7 +41,7 @@ impl<R> ConnectError<R> {
     /// The request can't be one for a WebSocket.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        matches!(*self.0, Kind::Request(_))
+        matches!(*self.0, Kind::Factory(_) | Kind::Request(_))
     }
 
     /// There was no answer in time.
@@ -51,6 +54,21 @@ impl<R> ConnectError<R> {
     #[must_use]
     pub fn is_transport(&self) -> bool {
         matches!(*self.0, Kind::Client(_) | Kind::Io(_))
+    }
+
+    /// Whether the same request may fare better later: after a failure of the network or a time-out, and where the
+    /// server says so with 408, 425, 429 or 5xx.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match &*self.0 {
+            Kind::Client(_) | Kind::Io(_) | Kind::Timeout => true,
+            Kind::Refused(status, _) => match status.as_u16() {
+                408 | 425 | 429 => true,
+                501 | 505 => false,
+                _ => status.is_server_error(),
+            },
+            Kind::Answer(_) | Kind::Factory(_) | Kind::GaveUp | Kind::Request(_) => false,
+        }
     }
 
     /// With which status the server refused.
@@ -83,6 +101,30 @@ impl<R> ConnectError<R> {
         Self(Box::new(Kind::Client(error.into())))
     }
 
+    pub(super) fn factory(error: impl Into<BoxError>) -> Self {
+        Self(Box::new(Kind::Factory(error.into())))
+    }
+
+    pub(super) fn gave_up() -> Self {
+        Self(Box::new(Kind::GaveUp))
+    }
+
+    /// How long the server asks to be left alone, in seconds; a date would need a clock. An hour at most.
+    pub(super) fn retry_after(&mut self) -> Option<Duration> {
+        let Kind::Refused(_, response) = &mut *self.0 else {
+            return None;
+        };
+        let response = response.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let seconds: u64 = response
+            .headers()
+            .get(RETRY_AFTER)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()?;
+        Some(Duration::from_secs(seconds.min(3600)))
+    }
+
     pub(super) fn io(error: io::Error) -> Self {
         Self(Box::new(Kind::Io(error)))
     }
@@ -108,7 +150,8 @@ impl<R> fmt::Debug for ConnectError<R> {
         let mut debug = f.debug_tuple("ConnectError");
         match &*self.0 {
             Kind::Answer(fault) => debug.field(fault),
-            Kind::Client(error) => debug.field(error),
+            Kind::Client(error) | Kind::Factory(error) => debug.field(error),
+            Kind::GaveUp => debug.field(&"gave up"),
             Kind::Io(error) => debug.field(error),
             Kind::Refused(status, _) => debug.field(status),
             Kind::Request(what) => debug.field(what),
@@ -123,6 +166,8 @@ impl<R> fmt::Display for ConnectError<R> {
         match &*self.0 {
             Kind::Answer(fault) => fault.fmt(f),
             Kind::Client(_) => f.write_str("the client failed to send the request"),
+            Kind::Factory(_) => f.write_str("the request could not be made"),
+            Kind::GaveUp => f.write_str("too many connections in a row did not last"),
             Kind::Io(_) => f.write_str("the connection failed during the handshake"),
             Kind::Refused(status, _) => write!(f, "the server refused the WebSocket with {status}"),
             Kind::Request(what) => f.write_str(what),
@@ -134,7 +179,7 @@ impl<R> fmt::Display for ConnectError<R> {
 impl<R> error::Error for ConnectError<R> {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.0 {
-            Kind::Client(error) => Some(&**error),
+            Kind::Client(error) | Kind::Factory(error) => Some(&**error),
             Kind::Io(error) => Some(error),
             _ => None,
         }

@@ -5,5 +5,6 @@ mod config;
 mod connect;
 mod error;
 mod head;
+mod reconnect;
 
-pub use self::{config::Connector, error::ConnectError};
+pub use self::{config::Connector, error::ConnectError, reconnect::Reconnecting};

@@ -1,6 +1,7 @@
 //! WebSockets as a tower layer and as a tower service.
 
 mod body;
+mod check;
 mod future;
 mod http2;
 mod layer;
@@ -9,6 +10,7 @@ mod service;
 
 pub use self::{
     body::ResponseBody,
+    check::check_http2,
     future::ResponseFuture,
     http2::{Http2Layer, Http2Service},
     layer::WebSocketLayer,
