@@ -1,6 +1,10 @@
 use std::{str::FromStr, sync::Arc};
 
-use axum::{Router, extract::State, routing::any};
+use axum::{
+    Router,
+    extract::State,
+    routing::{any, get},
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -57,13 +61,17 @@ impl Testbed {
 /// With axum's router in front.
 pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
     let mut router = Router::new();
-    for path in PATHS {
+    for path in PAGES {
         router = router.route(path, any(handle));
+    }
+    // As in applications that knew only HTTP/1.1: over HTTP/2 they are reached through `Http2Layer`.
+    for path in SOCKETS {
+        router = router.route(path, get(handle));
     }
     router.with_state(testbed)
 }
 
-const PATHS: &[&str] = &[
+const PAGES: &[&str] = &[
     "/",
     "/set-cookie",
     "/sse",
@@ -76,6 +84,9 @@ const PATHS: &[&str] = &[
     "/sse/500",
     "/sse/wrong-type",
     "/pub/{count}",
+];
+
+const SOCKETS: &[&str] = &[
     "/ws",
     "/ws/small",
     "/ws/sub",
