@@ -110,24 +110,39 @@ impl Block {
         self.append(value, limit)
     }
 
-    /// Does what a blank line does: dispatches the event (HTML 9.2.6).
-    pub(super) fn end(&mut self, chunk: &ByteString) -> Option<Message> {
+    pub(super) fn has_data(&self) -> bool {
+        !matches!(self.data, Data::None)
+    }
+
+    /// Does what a blank line does to a block without data (HTML 9.2.6).
+    #[inline]
+    pub(super) fn end(&mut self) {
         // With or without data, the id takes effect.
         if self.id_is_new {
             self.id_is_new = false;
             self.last_event_id = self.id.clone();
         }
-        let event = self.event.take();
+        self.event = None;
+    }
+
+    /// Does what a blank line does to a block with data: makes an event of it.
+    #[inline]
+    pub(super) fn dispatch(&mut self, chunk: &ByteString) -> Message {
+        let event = match self.event.take() {
+            Some(name) if !name.is_empty() => name,
+            _ => MESSAGE,
+        };
+        self.end();
         let data = match std::mem::take(&mut self.data) {
-            Data::None => return None,
             Data::Here(range) => chunk.slice_ref(&chunk[range]),
             Data::Buffer(from) => self.take_buffer(from),
+            Data::None => ByteString::new(),
         };
-        Some(Message {
-            event: event.filter(|name| !name.is_empty()).unwrap_or(MESSAGE),
+        Message {
+            event,
             data: Text::wrap(data),
             last_event_id: self.last_event_id.clone(),
-        })
+        }
     }
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.

@@ -88,6 +88,7 @@ impl Decoder {
     }
 
     /// Adds bytes of the stream. Messages will share their memory where they are one line inside of it.
+    #[inline]
     pub fn push_bytes(&mut self, bytes: Bytes) {
         if !self.failed && !bytes.is_empty() && !self.extend_line(&bytes) {
             self.queue.push_back(bytes);
@@ -106,26 +107,34 @@ impl Decoder {
         self.block.retry()
     }
 
-    /// Puts a short piece from the middle of a line where it belongs, as servers that write a few bytes at a time
-    /// would have the whole machinery run for each.
-    fn extend_line(&mut self, bytes: &[u8]) -> bool {
-        let plain = bytes.len() <= PIECE
-            && self.queue.is_empty()
-            && self.lines.is_in_line()
-            && self.utf8.is_plain()
-            && bytes
-                .iter()
-                .all(|&byte| byte != b'\n' && byte != b'\r' && byte < 0x80);
-        match std::str::from_utf8(bytes) {
-            Ok(piece) if plain && self.lines.unfinished() + piece.len() <= self.limits.line => {
-                self.lines.extend(piece);
-                true
+    fn advance(&mut self) -> Option<Result<Message, Error>> {
+        loop {
+            match self.read() {
+                Ok(Some(message)) => return Some(Ok(message)),
+                Ok(None) => {
+                    let bytes = self.queue.pop_front()?;
+                    self.lines.load(self.utf8.decode(bytes));
+                }
+                Err(error) => {
+                    self.fail();
+                    return Some(Err(error));
+                }
             }
-            _ => false,
         }
     }
 
+    /// Puts a short piece from the middle of a line where it belongs, as servers that write a few bytes at a time
+    /// would have the whole machinery run for each.
+    #[inline]
+    fn extend_line(&mut self, bytes: &[u8]) -> bool {
+        bytes.len() <= PIECE
+            && self.queue.is_empty()
+            && self.utf8.is_plain()
+            && self.lines.extend(bytes, self.limits.line)
+    }
+
     /// Reads lines until an event is complete or the chunk is used up.
+    #[inline]
     fn read(&mut self) -> Result<Option<Message>, Error> {
         loop {
             if self.block.is_empty() {
@@ -137,9 +146,10 @@ impl Decoder {
             };
             let taken = match line {
                 Line::Here(line) if line.is_empty() => {
-                    if let Some(message) = self.block.end(self.lines.chunk()) {
-                        return Ok(Some(message));
+                    if self.block.has_data() {
+                        return Ok(Some(self.block.dispatch(self.lines.chunk())));
                     }
+                    self.block.end();
                     continue;
                 }
                 Line::Here(line) => {
@@ -157,6 +167,7 @@ impl Decoder {
         }
     }
 
+    #[inline]
     fn check_line(&self, length: usize) -> Result<(), Error> {
         if length > self.limits.line {
             return Err(Error::line_too_long(self.limits.line));
@@ -178,20 +189,12 @@ impl Decoder {
 impl Iterator for Decoder {
     type Item = Result<Message, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.read() {
-                Ok(Some(message)) => return Some(Ok(message)),
-                Ok(None) => {
-                    let bytes = self.queue.pop_front()?;
-                    self.lines.load(self.utf8.decode(bytes));
-                }
-                Err(error) => {
-                    self.fail();
-                    return Some(Err(error));
-                }
-            }
+        if self.lines.is_used_up() && self.queue.is_empty() {
+            return None;
         }
+        self.advance()
     }
 }
 

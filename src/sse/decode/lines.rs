@@ -18,6 +18,8 @@ pub(super) struct Lines {
     cut: String,
     /// The last line ended with the CR that ended its chunk: an LF that follows belongs to it.
     after_cr: bool,
+    /// The chunk holds nothing more.
+    used_up: bool,
 }
 
 /// Where a line is.
@@ -35,6 +37,7 @@ impl Lines {
         if chunk.is_empty() {
             return;
         }
+        self.used_up = false;
         self.chunk = chunk;
         self.at = usize::from(self.after_cr && self.chunk.as_bytes()[0] == b'\n');
         self.after_cr = false;
@@ -62,23 +65,38 @@ impl Lines {
         self.cut.len()
     }
 
-    /// Whether the next byte is in mid-line, with nothing before it left to be read.
-    pub(super) fn is_in_line(&self) -> bool {
-        !self.cut.is_empty() && self.at == self.chunk.len()
+    /// Whether the chunk was read to its end, and a new one is needed.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.used_up
     }
 
-    /// Takes a piece from the middle of a line, which holds no line end.
-    pub(super) fn extend(&mut self, piece: &str) {
-        self.cut.push_str(piece);
+    /// Takes a piece from the middle of a line of at most `longest` bytes, if it is one, and ASCII.
+    #[inline]
+    pub(super) fn extend(&mut self, piece: &[u8], longest: usize) -> bool {
+        let plain = |byte: u8| byte != b'\n' && byte != b'\r' && byte < 0x80;
+        if !self.used_up || self.cut.is_empty() || self.cut.len() + piece.len() > longest {
+            return false;
+        }
+        match *piece {
+            // One byte at a time is how some servers write.
+            [byte] if plain(byte) => self.cut.push(char::from(byte)),
+            [_] => return false,
+            _ if !piece.iter().copied().all(plain) => return false,
+            _ => self.cut.extend(piece.iter().map(|&byte| char::from(byte))),
+        }
+        true
     }
 
     /// The next whole line. At `None` the chunk is used up.
+    #[inline]
     pub(super) fn next(&mut self) -> Option<Line> {
         let start = self.at;
         let end = self.lf.min(self.cr);
         if end == self.chunk.len() {
             self.cut.push_str(&self.chunk[start..]);
             self.at = end;
+            self.used_up = true;
             return None;
         }
         self.pass(end);
@@ -98,20 +116,23 @@ impl Lines {
         // Lines that end with LF; everything else takes the way of all lines.
         let bytes = &self.chunk.as_bytes()[..self.cr];
         let mut at = self.at;
-        loop {
-            match bytes.get(at) {
-                Some(b'\n') => at += 1,
-                Some(b':') => {
-                    let short = bytes[at..]
-                        .iter()
-                        .take(SHORT.min(longest.saturating_add(1)));
-                    match short.copied().position(|byte| byte == b'\n') {
-                        Some(length) => at += length + 1,
-                        None => break,
-                    }
-                }
-                _ => break,
+        while let Some(&byte) = bytes.get(at) {
+            if byte == b'\n' {
+                at += 1;
+                continue;
             }
+            if byte != b':' {
+                break;
+            }
+            let stop = bytes.len().min(at + SHORT.min(longest.saturating_add(1)));
+            let mut end = at + 1;
+            while end < stop && bytes[end] != b'\n' {
+                end += 1;
+            }
+            if end >= stop {
+                break;
+            }
+            at = end + 1;
         }
         if at > self.at {
             self.at = at;
@@ -126,7 +147,12 @@ impl Lines {
         let bytes = self.chunk.as_bytes();
         self.at = end + 1;
         if end == self.lf {
-            self.lf = find(b'\n', bytes, self.at);
+            // The blank line of an event, mostly.
+            if bytes.get(self.at) == Some(&b'\n') {
+                self.lf = self.at;
+            } else {
+                self.lf = find(b'\n', bytes, self.at);
+            }
             return;
         }
         if self.at == bytes.len() {
