@@ -1,0 +1,65 @@
+//! Bounds what clients can hold: how many streams, of whom, how fast new ones come, how old they get, and for how long
+//! they may go unread. `cargo run --example limits`, then `curl -N 127.0.0.1:3000/ticks` three times.
+
+use std::{io, net::IpAddr, time::Duration};
+
+use axum::{Router, body::Body, routing::get};
+use futures_util::stream;
+use http::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::{server::conn::auto, service::TowerToHyperService};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use tower_realtime::{
+    layers::{AgeLayer, StallExecutor, StallGuard, StallLimit, StreamLimitLayer},
+    lifecycle::{MaxAge, StreamLimit},
+    rt::Tokio,
+    sse::{Event, KeepAlive, Sse},
+};
+
+async fn quiet() -> axum::response::Response {
+    let events = stream::pending::<Result<Event, io::Error>>();
+    Sse::new(events)
+        .keep_alive(KeepAlive::new(Tokio))
+        .into_response()
+        .map(Body::new)
+}
+
+pub(crate) async fn run(listener: TcpListener) -> io::Result<()> {
+    // 10,000 streams, two of one address, and 200 new ones per second.
+    let limit = StreamLimit::new(10_000)
+        .per_key(2)
+        .rate(200, Duration::from_secs(1));
+    let per_address = StreamLimitLayer::new(&limit)
+        .key(|head| head.extensions.get::<IpAddr>().copied())
+        .refuse_as_event_stream(); // browsers give up for good on a 429
+    let a_day = AgeLayer::new(Tokio, MaxAge::new(Duration::from_secs(24 * 3600)));
+    let app = Router::new()
+        .route("/ticks", get(quiet))
+        .layer(a_day)
+        .layer(per_address);
+    // Nothing read for 30 s, or less than 64 bytes per second: gone.
+    let unread = StallLimit::new(Tokio, Duration::from_secs(30)).min_rate(64);
+    loop {
+        let (tcp, peer) = listener.accept().await?;
+        let io = StallGuard::new(TokioIo::new(tcp), &unread);
+        let stalled = io.signal();
+        let service = app.clone().map_request(move |mut request: Request<_>| {
+            request.extensions_mut().insert(peer.ip());
+            request.extensions_mut().insert(stalled.clone());
+            request
+        });
+        let server = auto::Builder::new(StallExecutor::new(TokioExecutor::new(), &unread));
+        tokio::spawn(async move {
+            let service = TowerToHyperService::new(service);
+            let _ = server.serve_connection_with_upgrades(io, service).await;
+        });
+    }
+}
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://{}/ticks", listener.local_addr()?);
+    run(listener).await
+}
