@@ -8,6 +8,15 @@ use std::{
 };
 
 #[allow(dead_code)]
+#[path = "../examples/channel.rs"]
+mod channel;
+#[allow(dead_code)]
+#[path = "../examples/compression.rs"]
+mod compression;
+#[allow(dead_code)]
+#[path = "../examples/keep_alive_layer.rs"]
+mod keep_alive_layer;
+#[allow(dead_code)]
 #[path = "../examples/sse_axum.rs"]
 mod sse_axum;
 #[allow(dead_code)]
@@ -83,4 +92,52 @@ fn sse_smol() {
     let all = read(address, "/", "tick 1\n");
     assert!(all.contains("content-type: text/event-stream\r\n"), "{all}");
     assert!(all.contains("id: 0\ndata: tick 0\n\n"), "{all}");
+}
+
+#[test]
+fn keep_alive_layer() {
+    let app = keep_alive_layer::app(Duration::from_millis(20));
+    let address = on_tokio(|listener| async { axum::serve(listener, app).await });
+    let all = read(address, "/theirs", "\n:\n");
+    assert!(all.contains("data: hello\n"), "{all}");
+}
+
+#[test]
+fn channel() {
+    let address = on_tokio(|listener| async { axum::serve(listener, channel::app()).await });
+    let all = read(address, "/work", "event: done\ndata: \n");
+    assert!(
+        all.contains("event: progress\nid: 100\ndata: 100 %\n"),
+        "{all}"
+    );
+}
+
+#[test]
+fn compression() {
+    let address = on_tokio(|listener| async { axum::serve(listener, compression::app()).await });
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    // Without chunks, as in HTTP/1.0, so that what comes behind the head is the compressed stream.
+    write!(
+        stream,
+        "GET /prices HTTP/1.0\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n"
+    )
+    .unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0);
+    }
+    assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+    let mut lines = BufReader::new(flate2::read::GzDecoder::new(reader)).lines();
+    let event: Vec<_> = lines.by_ref().take(2).map(Result::unwrap).collect();
+    assert_eq!(
+        event,
+        [
+            "id: 0",
+            "data: {\"price\":100,\"symbol\":\"TWR\",\"volume\":0}"
+        ]
+    );
 }

@@ -39,6 +39,7 @@ impl Testbed {
             "/set-cookie" => set_cookie(),
             "/sse" => sse::subscribe(&self.events),
             "/sse/kinds" => sse::kinds(),
+            "/sse/listeners" => sse::listeners(&self.events),
             "/sse/count" => sse::count(&request),
             "/sse/echo-id" => sse::echo_id(&request),
             "/sse/cors" => sse::cors(&request),
@@ -76,6 +77,7 @@ const PAGES: &[&str] = &[
     "/set-cookie",
     "/sse",
     "/sse/kinds",
+    "/sse/listeners",
     "/sse/count",
     "/sse/echo-id",
     "/sse/cors",
@@ -127,6 +129,14 @@ pub(crate) fn text(content_type: &'static str, text: &'static str) -> Response<B
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+pub(crate) fn number(number: usize) -> Response<Body> {
+    Response::new(
+        Full::from(number.to_string())
+            .map_err(|never| match never {})
+            .boxed_unsync(),
+    )
 }
 
 pub(crate) fn status(status: StatusCode) -> Response<Body> {

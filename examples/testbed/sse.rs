@@ -29,6 +29,11 @@ pub(crate) fn subscribe(topic: &Topic<Encoded>) -> Response<endpoints::Body> {
     response(Sse::new(events).keep_alive(KeepAlive::new(tokio::time::sleep)))
 }
 
+/// How many clients of [`subscribe`] there are.
+pub(crate) fn listeners(topic: &Topic<Encoded>) -> Response<endpoints::Body> {
+    endpoints::number(topic.subscribers())
+}
+
 /// Publishes the body of the request as the data of `count` events.
 pub(crate) async fn publish<B>(
     topic: &Topic<Encoded>,

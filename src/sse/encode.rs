@@ -89,7 +89,7 @@ pub(super) fn seal(prefix: &[u8], mut out: Vec<u8>) -> Vec<u8> {
 }
 
 /// Appends the lines of a text whose first line break is at `first`.
-#[cold]
+#[inline(never)]
 fn split(out: &mut Vec<u8>, prefix: &[u8], mut text: &[u8], first: usize) {
     out.reserve(text.len() + text.len() / 8 + 4 * prefix.len());
     out.extend_from_slice(prefix);

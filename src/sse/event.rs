@@ -183,7 +183,7 @@ enum Form {
 impl<T: AsRef<str> + ?Sized> From<&T> for Data {
     fn from(text: &T) -> Self {
         let text = text.as_ref().as_bytes();
-        let mut lines = Vec::with_capacity(encode::DATA.len() + text.len() + 2);
+        let mut lines = Vec::new();
         encode::lines(&mut lines, encode::DATA, text);
         Self(Form::Lines(lines))
     }
@@ -235,7 +235,7 @@ impl Comment {
     #[must_use]
     pub fn new(text: impl AsRef<str>) -> Self {
         let text = text.as_ref().as_bytes();
-        let mut lines = Vec::with_capacity(encode::COMMENT.len() + text.len() + 2);
+        let mut lines = Vec::new();
         encode::lines(&mut lines, encode::COMMENT, text);
         Self(lines)
     }
