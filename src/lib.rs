@@ -26,6 +26,7 @@
 //! - [`log`]: events that a client can resume after a pause.
 //! - [`lifecycle`] and [`layers`]: limits, draining, ages and statistics of streams that live for hours.
 //! - [`rt`]: clocks and tasks as values.
+//! - [`guide`]: how to use all of it, subject by subject.
 //! - `loopback`: a server seen as a client, for tests without sockets.
 //!
 //! # Features
@@ -37,6 +38,7 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+pub mod guide;
 pub mod layers;
 pub mod lifecycle;
 pub mod log;

@@ -67,8 +67,9 @@ fn rows(data: &'static str) -> Vec<Row> {
             EVENTS
         }),
         Row::new("sse-stream, body", move || {
-            let events = stream::iter(0..EVENTS)
-                .map(move |_| Ok::<_, Infallible>(sse_stream::Sse::default().data(black_box(data))));
+            let events = stream::iter(0..EVENTS).map(move |_| {
+                Ok::<_, Infallible>(sse_stream::Sse::default().data(black_box(data)))
+            });
             drain(sse_stream::SseBody::new(events));
             EVENTS
         }),

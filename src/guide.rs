@@ -1,0 +1,9 @@
+//! Guides: from a first line to production, a chapter for each thing to do.
+//!
+//! They are the files of `docs/guide`, with links into this documentation; their code is compiled by the tests.
+
+#[doc = include_str!("../docs/guide/proxies.md")]
+pub mod proxies {}
+
+#[doc = include_str!("../docs/guide/sse.md")]
+pub mod sse {}
