@@ -1,6 +1,6 @@
 //! Connects to a WebSocket server and sends every message back, until the server closes.
 //!
-//! `cargo run --example echo_client ws://127.0.0.1:3000/ws [--http2]`
+//! `cargo run --example echo_client ws://127.0.0.1:3000/ws [--http2] [--deflate]`
 //!
 //! What public test suites ask of a client; a real one would have something to say.
 
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tower_realtime::{
     BoxError,
     rt::Tokio,
-    ws::{Connector, Limits, WebSocket, upgrade::Http2Client},
+    ws::{Connector, Limits, WebSocket, deflate::Deflate, upgrade::Http2Client},
 };
 
 #[tokio::main]
@@ -25,10 +25,11 @@ async fn main() -> Result<(), BoxError> {
     let url = arguments
         .iter()
         .find(|argument| !argument.starts_with("--"));
-    let url = url.ok_or("usage: echo_client URL [--http2]")?;
+    let url = url.ok_or("usage: echo_client URL [--http2] [--deflate]")?;
 
     let connector = Connector::new()
         .timer(Tokio)
+        .deflate(has("--deflate").then(Deflate::new))
         .limits(Limits::new().message(64 << 20).frame(64 << 20));
     let request = Request::get(url).body(Empty::<Bytes>::new())?;
     if has("--http2") {

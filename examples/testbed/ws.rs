@@ -11,7 +11,7 @@ use tower_realtime::{
 };
 
 use crate::{
-    arguments::Arguments,
+    arguments::{Arguments, Deflate},
     endpoints::{Body, query, raw_query, status},
 };
 
@@ -42,11 +42,10 @@ impl Sockets {
                 .frame(limit)
                 .fragments(u32::MAX)
                 .message_time(Duration::from_secs(300));
-            let acceptor = Acceptor::new().origins(origins.clone()).limits(limits);
-            match arguments.deflate {
-                Some(options) => acceptor.deflate(options.deflate()),
-                None => acceptor,
-            }
+            Acceptor::new()
+                .origins(origins.clone())
+                .limits(limits)
+                .deflate(arguments.deflate.map(Deflate::deflate))
         };
         Ok(Self {
             large: acceptor(64 << 20),

@@ -14,8 +14,8 @@ impl Acceptor {
     /// let acceptor = Acceptor::new().deflate(Deflate::new().memory(64 * 1024));
     /// # let _ = acceptor;
     /// ```
-    pub fn deflate(mut self, deflate: Deflate) -> Self {
-        Arc::make_mut(&mut self.settings).deflate = Some(deflate);
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        Arc::make_mut(&mut self.settings).deflate = deflate.into();
         self
     }
 }
@@ -29,8 +29,8 @@ impl Connector {
     /// let connector = Connector::new().deflate(Deflate::new());
     /// # let _ = connector;
     /// ```
-    pub fn deflate(mut self, deflate: Deflate) -> Self {
-        Arc::make_mut(&mut self.settings).deflate = Some(deflate);
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        Arc::make_mut(&mut self.settings).deflate = deflate.into();
         self
     }
 }
