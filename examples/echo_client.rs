@@ -29,7 +29,7 @@ async fn main() -> Result<(), BoxError> {
 
     let connector = Connector::new()
         .timer(Tokio)
-        .deflate(has("--deflate").then(Deflate::new))
+        .deflate(has("--deflate").then(|| Deflate::new().threshold(0)))
         .limits(Limits::new().message(64 << 20).frame(64 << 20));
     let request = Request::get(url).body(Empty::<Bytes>::new())?;
     if has("--http2") {

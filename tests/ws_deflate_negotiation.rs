@@ -309,18 +309,24 @@ fn settings_out_of_range_become_the_nearest() {
 fn client_offers_what_it_wishes() {
     let new = Deflate::new;
     let rows = [
-        (new(), "permessage-deflate; client_max_window_bits"),
+        (
+            new(),
+            "permessage-deflate; client_max_window_bits, \
+             permessage-deflate; client_no_context_takeover; client_max_window_bits",
+        ),
         (
             new().no_context_takeover(),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits",
         ),
         (
             new().send_window_bits(12),
-            "permessage-deflate; client_max_window_bits=12",
+            "permessage-deflate; client_max_window_bits=12, \
+             permessage-deflate; client_no_context_takeover; client_max_window_bits=12",
         ),
         (
             new().receive_window_bits(9),
-            "permessage-deflate; server_max_window_bits=9; client_max_window_bits",
+            "permessage-deflate; server_max_window_bits=9; client_max_window_bits, \
+             permessage-deflate; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits",
         ),
         (
             new().memory(52 * 1024),

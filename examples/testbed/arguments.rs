@@ -35,7 +35,8 @@ pub(crate) struct Deflate {
 
 impl Deflate {
     pub(crate) fn deflate(self) -> deflate::Deflate {
-        let deflate = deflate::Deflate::new();
+        // The suites want to see every message compressed.
+        let deflate = deflate::Deflate::new().threshold(0);
         let deflate = match self.level {
             Some(level) => deflate.level(level),
             None => deflate,

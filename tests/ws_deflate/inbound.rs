@@ -80,6 +80,16 @@ fn rows() -> Vec<Row<'static>> {
             Ok(vec![(TEXT, vec![]), hello()]),
         ),
         (
+            "not even an octet, with a window",
+            vec![
+                packed(HELLO),
+                packed(&[]),
+                packed(&[]),
+                packed(&[0xf2, 0x00, 0x11, 0x00, 0x00]),
+            ],
+            Ok(vec![hello(), (TEXT, vec![]), (TEXT, vec![]), hello()]),
+        ),
+        (
             "7.2.3.6, an empty last fragment",
             vec![
                 Frame::new(

@@ -160,6 +160,8 @@ pub(super) struct Inflater {
     inner: Option<Decompress>,
     /// A block with BFINAL has ended the stream; what follows is a new one with the same window (section 7.2.3.4).
     ended: bool,
+    /// The message has brought some bytes.
+    begun: bool,
     /// How much of the tail the inflater has had.
     tail: usize,
 }
@@ -183,6 +185,7 @@ impl Inflater {
             history: History::new(bits),
             inner: None,
             ended: false,
+            begun: false,
             tail: 0,
         }
     }
@@ -192,6 +195,7 @@ impl Inflater {
         if input.is_empty() {
             return Ok(Step { used: 0, made: 0 });
         }
+        self.begun = true;
         let step = self.inflate(input, output)?;
         // Neither end is empty, so an inflater that neither reads nor writes would do so for ever.
         if step == (Step { used: 0, made: 0 }) && !self.ended {
@@ -203,8 +207,8 @@ impl Inflater {
 
     /// Ends the message; says how much it has made, and whether that was all.
     pub(super) fn end(&mut self, output: &mut [u8]) -> Result<(usize, bool), Corrupt> {
-        // A message whose very last block has BFINAL needs no tail.
-        if self.ended || self.inner.is_none() {
+        // A message whose very last block has BFINAL needs no tail, and one without a single byte has no block to end.
+        if self.ended || !self.begun {
             self.forget_message();
             return Ok((0, true));
         }
@@ -240,6 +244,7 @@ impl Inflater {
     }
 
     fn forget_message(&mut self) {
+        self.begun = false;
         self.tail = 0;
         if !self.takeover {
             self.release();

@@ -131,16 +131,26 @@ fn sending(deflate: &Deflate, limit: u8, takeover: bool, receive: Direction) -> 
 }
 
 /// Client: the value of the request's `Sec-WebSocket-Extensions`.
+///
+/// It may hold two offers. The second one is for servers that ask a client to forget its window only where it said
+/// that it can (RFC 7692, section 7.1.1.2 calls it a hint); all others take the first.
 #[must_use]
 pub fn offer(deflate: &Deflate) -> HeaderValue {
     let (send, receive) = wanted(deflate);
-    Parameters {
+    let first = Parameters {
         server_no_takeover: !receive.takeover,
         client_no_takeover: !send.takeover,
         server_bits: (receive.bits < MAX_BITS).then_some(receive.bits),
         client_bits: Some((send.bits < MAX_BITS).then_some(send.bits)),
+    };
+    if first.client_no_takeover {
+        return value(first.to_string());
     }
-    .header()
+    let second = Parameters {
+        client_no_takeover: true,
+        ..first
+    };
+    value(format!("{first}, {second}"))
 }
 
 /// What a client asks for: every server understands a limit of its own window.
@@ -214,13 +224,13 @@ impl Agreed {
     /// Server: the value of the response's `Sec-WebSocket-Extensions`.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
-        Parameters {
+        let parameters = Parameters {
             server_no_takeover: !self.send.takeover,
             client_no_takeover: !self.receive.takeover,
             server_bits: self.named.server_bits.then_some(self.send.bits),
             client_bits: self.named.client_bits.then_some(Some(self.receive.bits)),
-        }
-        .header()
+        };
+        value(parameters.to_string())
     }
 }
 
@@ -246,25 +256,30 @@ impl Parameters {
         }
         Some(read)
     }
+}
 
-    fn header(&self) -> HeaderValue {
-        let mut header = String::from(NAME);
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)?;
         if self.server_no_takeover {
-            header.push_str("; server_no_context_takeover");
+            f.write_str("; server_no_context_takeover")?;
         }
         if self.client_no_takeover {
-            header.push_str("; client_no_context_takeover");
+            f.write_str("; client_no_context_takeover")?;
         }
         if let Some(bits) = self.server_bits {
-            header.push_str(&format!("; server_max_window_bits={bits}"));
+            write!(f, "; server_max_window_bits={bits}")?;
         }
         match self.client_bits {
-            Some(Some(bits)) => header.push_str(&format!("; client_max_window_bits={bits}")),
-            Some(None) => header.push_str("; client_max_window_bits"),
-            None => {}
+            Some(Some(bits)) => write!(f, "; client_max_window_bits={bits}"),
+            Some(None) => f.write_str("; client_max_window_bits"),
+            None => Ok(()),
         }
-        HeaderValue::try_from(header).expect("names and numbers are ASCII")
     }
+}
+
+fn value(header: String) -> HeaderValue {
+    HeaderValue::try_from(header).expect("names and numbers are ASCII")
 }
 
 /// Sets a parameter that has no value; says whether it was set before.
