@@ -1,5 +1,7 @@
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
+
 use super::Timer;
 
 /// The sleep of a [`DynTimer`].
@@ -21,8 +23,8 @@ impl DynTimer {
         T::Sleep: Send + 'static,
     {
         Self(Arc::new(move |duration| {
-            let sleep = timer.sleep(duration);
-            Box::pin(async move { drop(sleep.await) })
+            // Not an async block: it would hold the sleep twice, as captured and as awaited.
+            Box::pin(timer.sleep(duration).map(drop))
         }))
     }
 }

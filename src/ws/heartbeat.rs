@@ -82,22 +82,24 @@ pub(super) enum Beat {
     Ping,
 }
 
-/// The state of one connection's [`Heartbeat`].
+/// The state of one connection's [`Heartbeat`]. Times are in milliseconds, to be small.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     /// Time until the next ping is due, or the last one must have been answered.
-    left: Duration,
+    left: u32,
+    /// Time since the last message.
+    unused: u32,
+    /// Time from the last tick to the next.
+    pause: u32,
     waiting: bool,
     heard: bool,
     used: bool,
-    unused: Duration,
-    pause: Duration,
 }
 
 impl Pulse {
     pub(super) fn new(config: &Heartbeat) -> Self {
         Self {
-            left: config.interval.unwrap_or_default(),
+            left: config.interval.map_or(0, millis),
             ..Self::default()
         }
     }
@@ -116,50 +118,55 @@ impl Pulse {
     pub(super) fn pause(&mut self, config: &Heartbeat) -> Option<Duration> {
         let ping = config.interval.map(|_| self.left);
         // Half of the time, so that silence is noticed within half of it again.
-        let idle = config.idle.map(|idle| idle / 2);
+        let idle = config.idle.map(|idle| millis(idle) / 2);
         let pause = match (ping, idle) {
             (Some(ping), Some(idle)) => ping.min(idle),
             (one, other) => one.or(other)?,
         };
         // A pause of nothing would be a busy loop.
-        self.pause = pause.max(Duration::from_millis(1));
-        Some(self.pause)
+        self.pause = pause.max(1);
+        Some(Duration::from_millis(self.pause.into()))
     }
 
     /// The pause is over. `deaf` is whether this side did not read meanwhile.
     pub(super) fn tick(&mut self, config: &Heartbeat, deaf: bool) -> Beat {
-        if config.idle.is_some_and(|idle| self.is_idle(idle)) {
+        if config.idle.is_some_and(|idle| self.is_idle(millis(idle))) {
             return Beat::Idle;
         }
-        let Some(interval) = config.interval else {
+        let Some(interval) = config.interval.map(millis) else {
             return Beat::Nothing;
         };
         self.left = self.left.saturating_sub(self.pause);
-        if !self.left.is_zero() {
+        if self.left > 0 {
             return Beat::Nothing;
         }
         if self.waiting {
             self.waiting = false;
-            self.left = interval.saturating_sub(config.timeout);
+            self.left = interval.saturating_sub(millis(config.timeout));
             if !self.heard && !deaf {
                 return Beat::Lost;
             }
-            if !self.left.is_zero() {
+            if self.left > 0 {
                 return Beat::Nothing;
             }
         }
         self.waiting = true;
         self.heard = false;
-        self.left = config.timeout;
+        self.left = millis(config.timeout);
         Beat::Ping
     }
 
-    fn is_idle(&mut self, idle: Duration) -> bool {
+    fn is_idle(&mut self, idle: u32) -> bool {
         self.unused = if std::mem::take(&mut self.used) {
-            Duration::ZERO
+            0
         } else {
-            self.unused + self.pause
+            self.unused.saturating_add(self.pause)
         };
         self.unused >= idle
     }
+}
+
+/// At most seven weeks, which is for ever.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -42,4 +42,4 @@ pub use self::limits::Limits;
 pub use self::message::{Message, NotUtf8, Text};
 pub use self::outcome::Outcome;
 pub use self::outgoing::{Outgoing, Prepared};
-pub use self::socket::{Endpoint, WebSocket};
+pub use self::socket::{Driving, Endpoint, Receiver, Sender, WebSocket};

@@ -105,8 +105,12 @@ impl Far {
 
     /// The frames that were written since the last call.
     pub fn frames(&self) -> Vec<Frame> {
-        let bytes = self.written();
-        let mut rest = &bytes[..];
+        self.frames_of(&self.written())
+    }
+
+    /// The frames that the bytes are.
+    pub fn frames_of(&self, bytes: &[u8]) -> Vec<Frame> {
+        let mut rest = bytes;
         let mut frames = Vec::new();
         while let Some((frame, tail)) = Frame::parse(rest) {
             frames.push(frame);

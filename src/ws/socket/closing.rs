@@ -217,7 +217,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(_)) => Poll::Ready(Step::Peer),
             Poll::Ready(None) => {
-                let closed = matches!(io.found.end, Some(End::Close(_)));
+                let closed = matches!(io.found.end.as_deref(), Some(End::Close(_)));
                 if let Some(closing) = self
                     .closing()
                     .filter(|closing| closing.peer == Peer::Awaited)

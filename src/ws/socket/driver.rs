@@ -58,9 +58,10 @@ pub(super) struct Driver<T> {
 #[derive(Debug)]
 pub(super) enum Phase {
     Open,
+    // Boxed, what is there only at the end.
     /// The peer's part has ended like this, and the handler may still answer what came before.
-    Answering(End),
-    Closing(Closing),
+    Answering(Box<End>),
+    Closing(Box<Closing>),
     Ended,
 }
 
@@ -178,6 +179,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let receiver = {
             let mut state = self.shared.lock();
             state.inbox = inbox;
+            if state.deaf {
+                state.inbox.clear();
+            }
             state.stalled = matches!(stop, Read::Spent);
             if came { state.receiver.take() } else { None }
         };
@@ -255,8 +259,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         self.fall_asleep();
         let mut state = self.shared.lock();
         let close = match state.close.take() {
-            None if state.released => Some(Some(CloseFrame::new(CloseCode::NORMAL))),
-            close => close,
+            None if state.handles == 0 => Some(Some(CloseFrame::new(CloseCode::NORMAL))),
+            close => close.map(|frame| *frame),
         };
         if let Some(frame) = close {
             drop(state);
@@ -294,6 +298,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         } else if let Some(io) = self.wire.io() {
             io.settle();
         }
+    }
+}
+
+impl<T> Drop for Driver<T> {
+    /// Handles that live longer must not wait for ever.
+    fn drop(&mut self) {
+        self.shared.abandon();
     }
 }
 

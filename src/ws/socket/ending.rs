@@ -30,7 +30,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             End::Fault(_) => EndReason::Protocol,
             End::Eof | End::Failed(_) => EndReason::Disconnected,
         });
-        self.phase = Phase::Answering(end);
+        self.phase = Phase::Answering(Box::new(end));
         self.end_input(error);
     }
 
@@ -54,7 +54,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let Phase::Answering(end) = std::mem::replace(&mut self.phase, Phase::Ended) else {
             return;
         };
-        let closing = match end {
+        let closing = match *end {
             End::Close(frame) => Closing::answer(frame),
             End::Fault(fault) => Closing::fail(ClosedBy::Local, fault.code, fault.what),
             // Half of the transport may still stand: the peer is told that it was no clean end.
@@ -101,7 +101,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         self.beat.reset();
         self.message_time.reset();
         self.deadline.reset();
-        self.phase = Phase::Closing(closing);
+        self.phase = Phase::Closing(Box::new(closing));
         let mut state = self.shared.lock();
         state.output_ended = true;
         state.stalled = false;
@@ -117,10 +117,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         debug!(?end, "the transport of a WebSocket is lost");
         let closed = match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Closing(closing) => closing.closed(),
-            Phase::Answering(End::Close(frame)) => Closed::new(ClosedBy::Peer, frame, false),
-            Phase::Open | Phase::Answering(_) | Phase::Ended => {
-                Closed::new(ClosedBy::Nobody, None, false)
-            }
+            Phase::Answering(end) => match *end {
+                End::Close(frame) => Closed::new(ClosedBy::Peer, frame, false),
+                _ => Closed::new(ClosedBy::Nobody, None, false),
+            },
+            Phase::Open | Phase::Ended => Closed::new(ClosedBy::Nobody, None, false),
         };
         self.reason.get_or_insert(EndReason::Disconnected);
         let error = match end {
@@ -134,7 +135,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// The connection and its handler have ended.
     pub(super) fn end_guard(&mut self) {
         if let Some(guard) = self.guard.take() {
-            let code = self.shared.lock().closed.as_ref().map(Closed::code);
+            let code = self.shared.lock().closed.as_deref().map(Closed::code);
             guard.end(self.reason.unwrap_or(EndReason::Finished), code);
         }
     }
@@ -154,7 +155,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         state.output_ended = true;
         state.input_ended = true;
         state.outbox.clear();
-        state.closed = Some(closed);
+        state.closed = Some(Box::new(closed));
         let mut waiters = std::mem::take(&mut state.waiters);
         waiters.extend(state.receiver.take());
         drop(state);

@@ -39,10 +39,10 @@ pub(super) struct Io<T> {
 pub(super) struct Found {
     /// Payloads of pings that want an answer, the oldest first.
     pub(super) pings: Vec<Bytes>,
-    /// The payload of the last pong.
-    pub(super) pong: Option<Bytes>,
-    /// How the peer's part ended.
-    pub(super) end: Option<End>,
+    /// The payload of the last pong, where it is one of ours: the number of the ping.
+    pub(super) pong: Option<u32>,
+    /// How the peer's part ended. Boxed: it is large, and most connections are idle.
+    pub(super) end: Option<Box<End>>,
 }
 
 /// Why nothing more comes from the peer.
@@ -110,7 +110,7 @@ impl<T> Io<T> {
                     self.ahead.consume(count);
                     self.found.control(control);
                 }
-                Step::Fault(fault) => self.found.end = Some(End::Fault(fault)),
+                Step::Fault(fault) => self.found.end = Some(Box::new(End::Fault(fault))),
             }
         }
         moved
@@ -127,12 +127,12 @@ impl<T: AsyncRead + Unpin> Io<T> {
             .fill(&mut self.transport, cx)
             .map(|read| match read {
                 Ok(0) => {
-                    self.found.end = Some(End::Eof);
+                    self.found.end = Some(Box::new(End::Eof));
                     None
                 }
                 Ok(count) => Some(count),
                 Err(error) => {
-                    self.found.end = Some(End::of(error));
+                    self.found.end = Some(Box::new(End::of(error)));
                     None
                 }
             })
@@ -172,8 +172,10 @@ impl Found {
                 }
                 self.pings.push(payload);
             }
-            Control::Pong(payload) => self.pong = Some(payload),
-            Control::Close(frame) => self.end = Some(End::Close(frame)),
+            Control::Pong(payload) => {
+                self.pong = payload[..].try_into().ok().map(u32::from_be_bytes);
+            }
+            Control::Close(frame) => self.end = Some(Box::new(End::Close(frame))),
         }
     }
 }

@@ -12,11 +12,13 @@ mod driver;
 mod ending;
 mod endpoint;
 mod feed;
+mod futures;
 mod inspector;
 mod io;
 mod params;
 mod queue;
 mod shared;
+mod split;
 mod timing;
 mod tungstenite;
 mod utf8;
@@ -25,6 +27,7 @@ mod wire;
 mod writing;
 
 pub use self::endpoint::Endpoint;
+pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;
 pub use self::websocket::WebSocket;
 #[allow(unused_imports, reason = "the seam for acceptor and connector")]

@@ -86,7 +86,7 @@ impl<M: Weight> Queue<M> {
 
     /// What was swapped out has left.
     pub(super) const fn release(&mut self, count: usize, bytes: usize) {
-        self.count -= count;
+        self.count = self.count.saturating_sub(count);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{feed::Feed, queue::Queue};
-use crate::ws::{CloseFrame, Closed, Error, Limits, Message, Outgoing};
+use crate::ws::{CloseFrame, Closed, ClosedBy, Error, Limits, Message, Outgoing};
 
 /// One connection, from the side of its handles. The lock is held for moments, never across a poll or a wake.
 #[derive(Clone, Debug)]
@@ -29,15 +29,17 @@ pub(super) struct State {
     /// A stream whose items are to be sent, on its way to the driver.
     pub(super) feed: Option<Feed>,
     /// A handle asked for the end, with this frame.
-    pub(super) close: Option<Option<CloseFrame>>,
-    /// There is no handle any more.
-    pub(super) released: bool,
+    pub(super) close: Option<Box<Option<CloseFrame>>>,
+    /// How many handles there are; without any, the connection is closed.
+    pub(super) handles: usize,
+    /// Nobody receives: what comes is dropped.
+    pub(super) deaf: bool,
     /// Nothing more will be received. The error is for the one who asks next.
     pub(super) input_ended: bool,
     pub(super) error: Option<Error>,
     /// Nothing more will be sent.
     pub(super) output_ended: bool,
-    pub(super) closed: Option<Closed>,
+    pub(super) closed: Option<Box<Closed>>,
     /// The handler has taken a message and not come back for the next: its answer may be on the way.
     pub(super) answering: bool,
     /// The driver stopped reading for lack of room, not of bytes.
@@ -62,7 +64,8 @@ impl Shared {
             flushed: 0,
             feed: None,
             close: None,
-            released: false,
+            handles: 1,
+            deaf: false,
             input_ended: false,
             error: None,
             output_ended: false,
@@ -161,7 +164,7 @@ impl Shared {
     pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Closed> {
         let mut state = self.lock();
         match &state.closed {
-            Some(closed) => Poll::Ready(closed.clone()),
+            Some(closed) => Poll::Ready(Closed::clone(closed)),
             None => {
                 add(&mut state.waiters, cx);
                 Poll::Pending
@@ -169,10 +172,38 @@ impl Shared {
         }
     }
 
+    /// One handle more.
+    pub(super) fn hold(&self) -> Self {
+        self.lock().handles += 1;
+        self.clone()
+    }
+
+    /// One handle less. Without handles the connection is closed, unless somebody asks for a close of another kind:
+    /// a handler that fails drops its socket as well.
+    pub(super) fn release(&self) {
+        self.update(|state| state.handles -= 1);
+    }
+
+    /// Nobody drives the connection any more: it has ended.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        state.input_ended = true;
+        state.output_ended = true;
+        state.outbox.clear();
+        state.closed = Some(Box::new(Closed::new(ClosedBy::Nobody, None, false)));
+        let mut waiters = std::mem::take(&mut state.waiters);
+        waiters.extend(state.receiver.take());
+        drop(state);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
     /// Asks for the end; the first one to ask decides how.
     pub(super) fn close(&self, frame: Option<CloseFrame>) {
         self.update(|state| {
-            state.close.get_or_insert(frame);
+            state.close.get_or_insert_with(|| Box::new(frame));
         });
     }
 }
@@ -182,9 +213,14 @@ impl State {
     pub(super) fn has_work(&self) -> bool {
         (!self.outbox.is_empty() && !self.blocked)
             || (self.stalled && self.inbox.is_half_empty())
-            || ((self.close.is_some() || self.released) && !self.output_ended)
+            || ((self.close.is_some() || self.handles == 0) && !self.output_ended)
             || self.feed.is_some()
             || self.may_answer_end()
+    }
+
+    /// Whether there is nothing more to receive, not even an error.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.input_ended && self.inbox.is_empty() && self.error.is_none()
     }
 
     /// Whether the end of the peer may be answered now: all that came before it has been dealt with.

@@ -29,7 +29,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             let code = CloseCode::new(order.code).unwrap_or(CloseCode::GOING_AWAY);
             let frame = CloseFrame::new(code).reason(order.text.into_owned());
             self.reason.get_or_insert(order.reason);
-            self.shared.lock().close.get_or_insert(Some(frame));
+            self.shared.close(Some(frame));
         }
     }
 
@@ -121,7 +121,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let Some(pong) = self.wire.io().and_then(|io| io.found.pong.take()) else {
             return;
         };
-        if pong[..] == self.ping.count.to_be_bytes() {
+        if pong == self.ping.count {
             if let Some(sent) = self.ping.sent.take() {
                 let elapsed = sent.elapsed();
                 self.shared.lock().round_trip = Some(elapsed);

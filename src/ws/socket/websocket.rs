@@ -10,7 +10,14 @@ use futures_core::{FusedStream, Stream};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_sink::Sink;
 
-use super::{driver::Driver, feed::Feed, params::Params, shared::Shared};
+use super::{
+    driver::Driver,
+    feed::Feed,
+    futures::{self, Recv},
+    params::Params,
+    shared::Shared,
+    split::{Driving, Receiver, Sender},
+};
 use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message, Outgoing};
 
 /// A connection over which both sides send [messages](Message) at any time.
@@ -63,7 +70,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drive for Driver<T> {
 
 impl WebSocket {
     /// A socket whose driver is polled by somebody else.
-    pub(super) const fn driven(shared: Shared) -> Self {
+    pub(super) fn driven(shared: Shared) -> Self {
         Self {
             shared,
             driver: None,
@@ -81,8 +88,8 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// Safe: a message is taken by the call that returns it, or not at all.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> + Send + '_ {
+        Recv(self)
     }
 
     /// Queues a message. It waits only while the peer does not read and the queue is over its
@@ -98,11 +105,15 @@ impl WebSocket {
     ///
     /// A message is queued whole or not at all. When the future is dropped while it waits, the message is dropped
     /// with it; wait with [`ready`](Self::ready) first where it must not be.
-    pub async fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), Error> {
-        self.ready().await?;
-        self.shared.push(message.into())?;
-        self.drive_once().await;
-        Ok(())
+    pub fn send<M: Into<Outgoing>>(
+        &mut self,
+        message: M,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<'_, M> {
+        futures::Send {
+            socket: self,
+            message: Some(message.into()),
+            write: true,
+        }
     }
 
     /// As [`send`](Self::send), but a socket that is driven by its own methods does not write yet.
@@ -116,9 +127,15 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// As for [`send`](Self::send).
-    pub async fn feed(&mut self, message: impl Into<Outgoing>) -> Result<(), Error> {
-        self.ready().await?;
-        self.shared.push(message.into())
+    pub fn feed<M: Into<Outgoing>>(
+        &mut self,
+        message: M,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<'_, M> {
+        futures::Send {
+            socket: self,
+            message: Some(message.into()),
+            write: false,
+        }
     }
 
     /// Waits until a message would be queued at once.
@@ -198,6 +215,36 @@ impl WebSocket {
         self
     }
 
+    /// Takes the socket apart: many may send, one receives, and somebody drives.
+    ///
+    /// The third part is the driver as a plain future: spawn it, or join it with the others. It ends when the
+    /// connection does. In a handler the connection is driven already, and the future only waits for its end.
+    ///
+    /// ```
+    /// # use tower_realtime::ws::WebSocket;
+    /// # async fn f(socket: WebSocket) {
+    /// let (sender, mut receiver, driving) = socket.split();
+    /// tokio::spawn(driving);
+    /// let other = sender.clone();
+    /// tokio::spawn(async move { other.send("from another task").await });
+    /// while let Ok(Some(message)) = receiver.recv().await {
+    ///     let _ = sender.send(message).await;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// The connection is closed with 1000 when all senders and the receiver are dropped. Without the receiver,
+    /// messages of the peer are dropped. When the driver is dropped, the connection is gone.
+    #[must_use = "without its driver the connection is gone"]
+    pub fn split(mut self) -> (Sender, Receiver, Driving) {
+        let driver = self.driver.take();
+        (
+            Sender::new(&self.shared),
+            Receiver::new(&self.shared),
+            Driving::new(self.shared.clone(), driver),
+        )
+    }
+
     /// The subprotocol that was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
@@ -210,7 +257,14 @@ impl WebSocket {
         self.shared.lock().round_trip
     }
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    pub(super) fn push(&self, message: Outgoing) -> Result<(), Error> {
+        self.shared.push(message)
+    }
+
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
         if let Poll::Ready(received) = self.shared.poll_recv(cx) {
             return Poll::Ready(received);
         }
@@ -218,7 +272,7 @@ impl WebSocket {
         self.again(cx, |shared, cx| shared.poll_recv(cx))
     }
 
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Poll::Ready(room) = self.shared.poll_room(cx) {
             return Poll::Ready(room);
         }
@@ -248,28 +302,16 @@ impl WebSocket {
         }
     }
 
-    fn drive(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(driver) = &mut self.driver {
             let _ = driver.poll_drive(cx);
-        }
-    }
-
-    /// Writes what can be written at once.
-    async fn drive_once(&mut self) {
-        if self.driver.is_some() {
-            poll_fn(|cx| {
-                self.drive(cx);
-                Poll::Ready(())
-            })
-            .await;
         }
     }
 }
 
 impl Drop for WebSocket {
     fn drop(&mut self) {
-        // Weaker than a close: when the handler drops its socket because it fails, the code is another one.
-        self.shared.update(|state| state.released = true);
+        self.shared.release();
         // Nobody will drive it any more: what can be sent without waiting is.
         self.drive(&mut Context::from_waker(Waker::noop()));
     }
@@ -285,8 +327,7 @@ impl Stream for WebSocket {
 
 impl FusedStream for WebSocket {
     fn is_terminated(&self) -> bool {
-        let state = self.shared.lock();
-        state.input_ended && state.inbox.is_empty() && state.error.is_none()
+        self.shared.lock().is_exhausted()
     }
 }
 

@@ -16,10 +16,6 @@ use crate::ws::Message;
 
 /// A connection's transport. Asleep it is as small as it can be: most connections are idle most of the time.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the one that most connections are in"
-)]
 pub(super) enum Wire<T> {
     Asleep(Io<T>),
     Awake(Framer<T>),
@@ -120,7 +116,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                 return Read::End(End::Eof);
             };
             if let Some(end) = io.found.end.take() {
-                return Read::End(end);
+                return Read::End(*end);
             }
             match io.poll_fill(cx) {
                 Poll::Pending => return Read::Dry,

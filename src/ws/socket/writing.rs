@@ -90,7 +90,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 Poll::Ready(None) => self.feed = None,
                 Poll::Ready(Some(Err(frame))) => {
                     self.feed = None;
-                    self.shared.lock().close.get_or_insert(Some(frame));
+                    self.shared.close(Some(frame));
                 }
                 Poll::Ready(Some(Ok(message))) => {
                     let Some(framer) = self.wire.awake(self.role) else {

@@ -1,0 +1,230 @@
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+
+use super::{shared::Shared, websocket::Drive};
+use crate::ws::{CloseFrame, Closed, Error, Message, Outgoing};
+
+/// The sending part of a [split](super::WebSocket::split) socket. Clones send over the same connection, from any
+/// task.
+pub struct Sender {
+    shared: Shared,
+    /// What was sent through this one, for its `Sink`.
+    mark: u64,
+}
+
+impl Sender {
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self {
+            shared: shared.hold(),
+            mark: 0,
+        }
+    }
+
+    /// Queues a message; see [`WebSocket::send`](super::WebSocket::send).
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended or is being closed: [`Error::is_closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A message is queued whole or not at all.
+    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
+        self.ready().await?;
+        self.shared.push(message.into())
+    }
+
+    /// Waits until there is room for a message.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended or is being closed: [`Error::is_closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it takes and changes nothing.
+    pub async fn ready(&self) -> Result<(), Error> {
+        poll_fn(|cx| self.shared.poll_room(cx)).await
+    }
+
+    /// Waits until everything that was sent before, by any sender, is with the transport.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ended before that: [`Error::is_closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the messages stay queued.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mark = self.shared.lock().queued;
+        poll_fn(|cx| self.shared.poll_flushed(mark, cx)).await
+    }
+
+    /// Sends what is queued and a close frame, waits for that of the peer, and says how it went.
+    ///
+    /// # Cancel safety
+    ///
+    /// The close goes on without it.
+    pub async fn close(&self, frame: impl Into<Option<CloseFrame>>) -> Closed {
+        self.shared.close(frame.into());
+        self.closed().await
+    }
+
+    /// Waits until the connection has ended, and says how.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn closed(&self) -> Closed {
+        poll_fn(|cx| self.shared.poll_closed(cx)).await
+    }
+
+    /// Whether the connection has ended or is being closed: nothing can be sent any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().output_ended
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self::new(&self.shared)
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.shared.release();
+    }
+}
+
+impl Sink<Message> for Sender {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.poll_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.shared.push(message.into())?;
+        let mark = self.shared.lock().queued;
+        self.mark = mark;
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.poll_flushed(self.mark, cx)
+    }
+
+    /// Flushes; the connection stays open for the other senders.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// The receiving part of a [split](super::WebSocket::split) socket.
+pub struct Receiver(Shared);
+
+impl Receiver {
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self(shared.hold())
+    }
+
+    /// The next message; see [`WebSocket::recv`](super::WebSocket::recv).
+    ///
+    /// # Errors
+    ///
+    /// Once, when the peer broke a rule or fell silent, or the transport failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: a message is taken by the call that returns it, or not at all.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.0.poll_recv(cx)).await
+    }
+
+    /// Waits until the connection has ended, and says how.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn closed(&self) -> Closed {
+        poll_fn(|cx| self.0.poll_closed(cx)).await
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.0.update(|state| {
+            state.deaf = true;
+            state.answering = false;
+            state.inbox.clear();
+        });
+        self.0.release();
+    }
+}
+
+impl Stream for Receiver {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl FusedStream for Receiver {
+    fn is_terminated(&self) -> bool {
+        self.0.lock().is_exhausted()
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}
+
+/// The driver of a [split](super::WebSocket::split) socket: a future that ends with the connection.
+#[must_use = "the connection stands still unless its driver is polled"]
+pub struct Driving {
+    shared: Shared,
+    /// `None` when the connection is driven beside a handler.
+    driver: Option<Box<dyn Drive + Send>>,
+}
+
+impl Driving {
+    pub(super) const fn new(shared: Shared, driver: Option<Box<dyn Drive + Send>>) -> Self {
+        Self { shared, driver }
+    }
+}
+
+impl Future for Driving {
+    type Output = Closed;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
+        if let Some(driver) = &mut self.driver {
+            let _ = driver.poll_drive(cx);
+        }
+        self.shared.poll_closed(cx)
+    }
+}
+
+impl fmt::Debug for Driving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driving").finish_non_exhaustive()
+    }
+}
