@@ -1,5 +1,7 @@
 //! Every future of a socket, dropped at every poll: nothing is lost, nothing comes twice.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 #[path = "support/script.rs"]
 mod script;
 

@@ -18,12 +18,15 @@ use super::{
     io::{End, Io},
     params::{Params, Role, Settings},
     shared::Shared,
+    spare::Spare,
     wire::{Budget, Read, Wire},
 };
 use crate::{
     lifecycle::{EndReason, StreamGuard, StreamKind},
     rt::DynTimer,
-    ws::{CloseCode, CloseFrame, deflate::DeflateIo, heartbeat::Pulse, outgoing::Outgoing},
+    ws::{
+        CloseCode, CloseFrame, Message, deflate::DeflateIo, heartbeat::Pulse, outgoing::Outgoing,
+    },
 };
 
 /// Drives one connection: reads into the inbox, writes from the outbox, keeps time, and closes.
@@ -42,6 +45,10 @@ pub(super) struct Driver<T> {
     pub(super) dirty: bool,
     /// The transport takes no more for now.
     pub(super) blocked: bool,
+    /// Messages and bytes that went either way since the task last slept.
+    pub(super) moved: (usize, usize),
+    /// In steady use: stays awake.
+    pub(super) alert: bool,
     pub(super) phase: Phase,
     pub(super) deadline: Alarm,
     pub(super) message_time: Alarm,
@@ -106,6 +113,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             mark: 0,
             dirty: false,
             blocked: false,
+            moved: (0, 0),
+            alert: false,
             phase: Phase::Open,
             deadline: Alarm::default(),
             message_time: Alarm::default(),
@@ -147,23 +156,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if !matches!(self.phase, Phase::Open) {
             return false;
         }
-        let mut inbox = {
-            let mut state = self.shared.lock();
+        let mut room = {
+            let state = self.shared.lock();
             if state.stalled && !state.inbox.is_half_empty() {
                 return false;
             }
-            state.inbox.take()
+            state.inbox.room()
         };
-        let (mut heard, mut messages, mut bytes) = (false, 0, 0);
+        let mut rx = VecDeque::new();
+        let (mut heard, mut bytes) = (false, 0);
         let stop = loop {
-            if !inbox.has_room() {
+            if !room.is_some() {
                 break Read::Spent;
             }
             match self.wire.read(self.role, cx, budget, &mut heard) {
                 Read::Message(message) => {
-                    messages += 1;
-                    bytes += message.len() as u64;
-                    inbox.push(message);
+                    if rx.capacity() == 0 {
+                        rx = Message::borrow();
+                    }
+                    bytes += message.len();
+                    room.fill(message.len());
+                    rx.push_back(message);
                 }
                 stop => break stop,
             }
@@ -171,25 +184,45 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if heard {
             self.pulse.heard();
         }
-        let came = messages > 0;
-        if came {
-            self.pulse.used();
-            self.count(|guard| guard.received(messages, bytes));
-        }
-        let receiver = {
-            let mut state = self.shared.lock();
-            state.inbox = inbox;
-            if state.deaf {
-                state.inbox.clear();
-            }
-            state.stalled = matches!(stop, Read::Spent);
-            if came { state.receiver.take() } else { None }
-        };
-        let due = receiver.is_some_and(|waker| wake(waker, cx));
+        let due = self.deliver(rx, bytes, matches!(stop, Read::Spent), cx);
         if let Read::End(end) = stop {
             self.input_ended(end);
         }
         due
+    }
+
+    /// Puts messages into the inbox. Whether this task waits for them.
+    fn deliver(
+        &mut self,
+        mut rx: VecDeque<Message>,
+        bytes: usize,
+        stalled: bool,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let count = rx.len();
+        if count > 0 {
+            self.pulse.used();
+            self.moved.0 += count;
+            self.moved.1 += bytes;
+            self.count(|guard| guard.received(count as u64, bytes as u64));
+        }
+        let mut state = self.shared.lock();
+        state.stalled = stalled;
+        if count == 0 {
+            return false;
+        }
+        state.inbox.append(&mut rx, bytes);
+        if state.deaf {
+            state.inbox.clear();
+        }
+        if !state.outbox.has_memory() {
+            // There may be an answer to each.
+            state.outbox.lend(Outgoing::borrow());
+        }
+        let receiver = state.receiver.take();
+        drop(state);
+        Message::give_back(rx);
+        receiver.is_some_and(|waker| wake(waker, cx))
     }
 
     /// Empties the outbox and flushes once. Whether this task waits for what that made possible.
@@ -226,6 +259,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn unload(&mut self, count: usize, bytes: usize, cx: &mut Context<'_>) -> bool {
         if count > 0 {
             self.pulse.used();
+            self.moved.0 += count;
+            self.moved.1 += bytes;
             self.count(|guard| guard.sent(count as u64, bytes as u64));
         }
         let mut state = self.shared.lock();
@@ -278,14 +313,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if !matches!(self.phase, Phase::Open | Phase::Answering(_)) {
             return Next::Again;
         }
-        state.inbox.shrink();
-        state.outbox.shrink();
+        if !self.alert {
+            // What no thread keeps is freed.
+            state.inbox.spare().into_iter().for_each(Message::give_back);
+            state
+                .outbox
+                .spare()
+                .into_iter()
+                .for_each(Outgoing::give_back);
+        }
         state.driver = Some(cx.waker().clone());
         Next::Wait
     }
 
     /// Lets go of all memory that an idle connection does not need.
+    ///
+    /// A connection in steady use stays awake until the next beat: to wake up costs as much as some messages. After
+    /// a large batch it does not matter, and there is more to let go of.
     fn fall_asleep(&mut self) {
+        let (messages, bytes) = std::mem::take(&mut self.moved);
+        if bytes > 16 << 10 || self.timer.is_none() {
+            self.alert = false;
+        } else if messages >= 8 {
+            self.alert = true;
+        }
         if !self.dirty && self.tx.is_empty() && self.wire.is_clean() {
             if let Some(io) = self.wire.io() {
                 if io.has_unread() {
@@ -293,8 +344,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     return;
                 }
             }
-            self.wire.sleep();
-            self.tx = VecDeque::new();
+            if !self.alert {
+                self.wire.sleep();
+                Outgoing::give_back(std::mem::take(&mut self.tx));
+            }
         } else if let Some(io) = self.wire.io() {
             io.settle();
         }

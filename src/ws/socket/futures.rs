@@ -36,12 +36,9 @@ impl Future for Send<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.socket.poll_room(cx))?;
-        if let Some(message) = this.message.take() {
-            this.socket.push(message)?;
-            if this.write {
-                this.socket.drive(cx);
-            }
+        ready!(this.socket.poll_push(&mut this.message, cx))?;
+        if this.write {
+            this.socket.drive(cx);
         }
         Poll::Ready(Ok(()))
     }

@@ -18,6 +18,7 @@ mod io;
 mod params;
 mod queue;
 mod shared;
+mod spare;
 mod split;
 mod timing;
 mod tungstenite;

@@ -22,6 +22,25 @@ impl Weight for Outgoing {
     }
 }
 
+/// How much more a queue lets in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    count: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Whether there is any: one message of whatever size.
+    pub(super) const fn is_some(self) -> bool {
+        self.count > 0 && self.bytes > 0
+    }
+
+    pub(super) const fn fill(&mut self, bytes: usize) {
+        self.count = self.count.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
 /// Messages in order, with the sum of their bytes.
 ///
 /// It counts what was taken out as still there until it is [released](Self::release): a message that is on its way
@@ -48,7 +67,15 @@ impl<M: Weight> Queue<M> {
 
     /// Whether one more is let in, of whatever size.
     pub(super) const fn has_room(&self) -> bool {
-        self.count < self.max_count && self.bytes < self.max_bytes
+        self.room().is_some()
+    }
+
+    /// What is let in still.
+    pub(super) const fn room(&self) -> Room {
+        Room {
+            count: self.max_count.saturating_sub(self.count),
+            bytes: self.max_bytes.saturating_sub(self.bytes),
+        }
     }
 
     /// Whether at most half of either bound is in use: where a stopped side goes on, so that it goes on in batches.
@@ -61,6 +88,11 @@ impl<M: Weight> Queue<M> {
         self.bytes
     }
 
+    /// How many there are, and of how many bytes.
+    pub(super) const fn weight(&self) -> (usize, usize) {
+        (self.count, self.bytes)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
@@ -69,13 +101,6 @@ impl<M: Weight> Queue<M> {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(message.weight());
         self.messages.push_back(message);
-    }
-
-    /// Takes the next one out for good.
-    pub(super) fn pop(&mut self) -> Option<M> {
-        let message = self.messages.pop_front()?;
-        self.release(1, message.weight());
-        Some(message)
     }
 
     /// Swaps all that waits with `other`, which is empty. It still counts.
@@ -90,22 +115,32 @@ impl<M: Weight> Queue<M> {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Takes the whole queue, and leaves an empty one with the same bounds.
-    pub(super) const fn take(&mut self) -> Self {
-        let empty = Self {
-            messages: VecDeque::new(),
-            count: 0,
-            bytes: 0,
-            ..*self
-        };
-        std::mem::replace(self, empty)
+    /// Adds all of `others`, and leaves an empty queue there.
+    pub(super) fn append(&mut self, others: &mut VecDeque<M>, bytes: usize) {
+        self.count += others.len();
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.messages.is_empty() {
+            std::mem::swap(&mut self.messages, others);
+        } else {
+            self.messages.append(others);
+        }
     }
 
-    /// Gives the memory of an empty queue back.
-    pub(super) fn shrink(&mut self) {
-        if self.messages.is_empty() && self.messages.capacity() > 0 {
-            self.messages = VecDeque::new();
+    /// The memory of an empty queue.
+    pub(super) fn spare(&mut self) -> Option<VecDeque<M>> {
+        let unused = self.messages.is_empty() && self.messages.capacity() > 0;
+        unused.then(|| std::mem::take(&mut self.messages))
+    }
+
+    /// Memory for an empty queue that has none.
+    pub(super) fn lend(&mut self, spare: VecDeque<M>) {
+        if self.messages.capacity() == 0 {
+            self.messages = spare;
         }
+    }
+
+    pub(super) fn has_memory(&self) -> bool {
+        self.messages.capacity() > 0
     }
 
     /// Drops all that waits: nobody will read or send it any more.

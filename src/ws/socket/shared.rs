@@ -1,6 +1,7 @@
 //! What the handles and the driver of one connection share.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -94,10 +95,9 @@ impl Shared {
     pub(super) fn update<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state);
-        let driver = if state.has_work() {
-            state.driver.take()
-        } else {
-            None
+        let driver = match state.driver {
+            Some(_) if state.has_work() => state.driver.take(),
+            _ => None,
         };
         drop(state);
         if let Some(driver) = driver {
@@ -107,11 +107,29 @@ impl Shared {
     }
 
     /// The next message. The caller is woken when there is one.
-    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    ///
+    /// All that waits is moved to `taken`, so that most calls need no lock. It counts as waiting until the caller
+    /// comes back for more.
+    pub(super) fn poll_recv(
+        &self,
+        taken: &mut Taken,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        if let Some(message) = taken.messages.pop_front() {
+            return Poll::Ready(Ok(Some(message)));
+        }
         self.update(|state| {
-            if let Some(message) = state.inbox.pop() {
+            let (count, bytes) = std::mem::take(&mut taken.weight);
+            state.inbox.release(count, bytes);
+            if !state.inbox.is_empty() {
+                taken.weight = state.inbox.weight();
+                state.inbox.swap(&mut taken.messages);
                 state.answering = true;
-                return Poll::Ready(Ok(Some(message)));
+                return Poll::Ready(Ok(taken.messages.pop_front()));
+            }
+            if taken.messages.capacity() > 0 {
+                // The memory goes where the next ones come from.
+                state.inbox.lend(std::mem::take(&mut taken.messages));
             }
             state.answering = false;
             if state.input_ended {
@@ -135,16 +153,24 @@ impl Shared {
         }
     }
 
+    /// Queues a message when there is room. The caller is woken when there is.
+    pub(super) fn poll_push(
+        &self,
+        message: &mut Option<Outgoing>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        self.update(|state| {
+            if !state.output_ended && !state.outbox.has_room() {
+                add(&mut state.waiters, cx);
+                return Poll::Pending;
+            }
+            Poll::Ready(message.take().map_or(Ok(()), |message| state.push(message)))
+        })
+    }
+
     /// Queues a message, over the bound if need be.
     pub(super) fn push(&self, message: Outgoing) -> Result<(), Error> {
-        self.update(|state| {
-            if state.output_ended || state.close.is_some() {
-                return Err(Error::closed());
-            }
-            state.outbox.push(message);
-            state.queued += 1;
-            Ok(())
-        })
+        self.update(|state| state.push(message))
     }
 
     /// Ready when all that was queued before `mark` is on the wire.
@@ -208,7 +234,24 @@ impl Shared {
     }
 }
 
+/// Messages that a handle has taken out of the inbox, and not given out yet.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) messages: VecDeque<Message>,
+    /// How many they were, and of how many bytes.
+    pub(super) weight: (usize, usize),
+}
+
 impl State {
+    fn push(&mut self, message: Outgoing) -> Result<(), Error> {
+        if self.output_ended || self.close.is_some() {
+            return Err(Error::closed());
+        }
+        self.outbox.push(message);
+        self.queued += 1;
+        Ok(())
+    }
+
     /// Whether a parked driver has something to do because of what a handle did.
     pub(super) fn has_work(&self) -> bool {
         (!self.outbox.is_empty() && !self.blocked)

@@ -8,7 +8,10 @@ use std::{
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
-use super::{shared::Shared, websocket::Drive};
+use super::{
+    shared::{Shared, Taken},
+    websocket::Drive,
+};
 use crate::ws::{CloseFrame, Closed, Error, Message, Outgoing};
 
 /// The sending part of a [split](super::WebSocket::split) socket. Clones send over the same connection, from any
@@ -37,8 +40,8 @@ impl Sender {
     ///
     /// A message is queued whole or not at all.
     pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
-        self.ready().await?;
-        self.shared.push(message.into())
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.shared.poll_push(&mut message, cx)).await
     }
 
     /// Waits until there is room for a message.
@@ -137,11 +140,17 @@ impl fmt::Debug for Sender {
 }
 
 /// The receiving part of a [split](super::WebSocket::split) socket.
-pub struct Receiver(Shared);
+pub struct Receiver {
+    shared: Shared,
+    taken: Taken,
+}
 
 impl Receiver {
-    pub(super) fn new(shared: &Shared) -> Self {
-        Self(shared.hold())
+    pub(super) fn new(shared: &Shared, taken: Taken) -> Self {
+        Self {
+            shared: shared.hold(),
+            taken,
+        }
     }
 
     /// The next message; see [`WebSocket::recv`](super::WebSocket::recv).
@@ -154,7 +163,7 @@ impl Receiver {
     ///
     /// Safe: a message is taken by the call that returns it, or not at all.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.0.poll_recv(cx)).await
+        poll_fn(|cx| self.shared.poll_recv(&mut self.taken, cx)).await
     }
 
     /// Waits until the connection has ended, and says how.
@@ -163,32 +172,35 @@ impl Receiver {
     ///
     /// Safe.
     pub async fn closed(&self) -> Closed {
-        poll_fn(|cx| self.0.poll_closed(cx)).await
+        poll_fn(|cx| self.shared.poll_closed(cx)).await
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.0.update(|state| {
+        self.shared.update(|state| {
             state.deaf = true;
             state.answering = false;
             state.inbox.clear();
         });
-        self.0.release();
+        self.shared.release();
     }
 }
 
 impl Stream for Receiver {
     type Item = Result<Message, Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx).map(Result::transpose)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        this.shared
+            .poll_recv(&mut this.taken, cx)
+            .map(Result::transpose)
     }
 }
 
 impl FusedStream for Receiver {
     fn is_terminated(&self) -> bool {
-        self.0.lock().is_exhausted()
+        self.taken.messages.is_empty() && self.shared.lock().is_exhausted()
     }
 }
 

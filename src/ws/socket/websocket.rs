@@ -15,7 +15,7 @@ use super::{
     feed::Feed,
     futures::{self, Recv},
     params::Params,
-    shared::Shared,
+    shared::{Shared, Taken},
     split::{Driving, Receiver, Sender},
 };
 use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message, Outgoing};
@@ -41,6 +41,7 @@ use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message, Outgoing};
 /// ```
 pub struct WebSocket {
     shared: Shared,
+    taken: Taken,
     /// What drives the connection, when nobody else does.
     driver: Option<Box<dyn Drive + Send>>,
 }
@@ -53,6 +54,7 @@ where
     let driver = Driver::new(io, params);
     WebSocket {
         shared: driver.shared.clone(),
+        taken: Taken::default(),
         driver: Some(Box::new(driver)),
     }
 }
@@ -73,6 +75,7 @@ impl WebSocket {
     pub(super) fn driven(shared: Shared) -> Self {
         Self {
             shared,
+            taken: Taken::default(),
             driver: None,
         }
     }
@@ -238,9 +241,10 @@ impl WebSocket {
     #[must_use = "without its driver the connection is gone"]
     pub fn split(mut self) -> (Sender, Receiver, Driving) {
         let driver = self.driver.take();
+        let taken = std::mem::take(&mut self.taken);
         (
             Sender::new(&self.shared),
-            Receiver::new(&self.shared),
+            Receiver::new(&self.shared, taken),
             Driving::new(self.shared.clone(), driver),
         )
     }
@@ -257,27 +261,35 @@ impl WebSocket {
         self.shared.lock().round_trip
     }
 
-    pub(super) fn push(&self, message: Outgoing) -> Result<(), Error> {
-        self.shared.push(message)
+    pub(super) fn poll_push(
+        &mut self,
+        message: &mut Option<Outgoing>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let pushed = self.shared.poll_push(message, cx);
+        if pushed.is_ready() || !self.drive(cx) {
+            return pushed;
+        }
+        self.shared.poll_push(message, cx)
     }
 
     pub(super) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        if let Poll::Ready(received) = self.shared.poll_recv(cx) {
-            return Poll::Ready(received);
+        let received = self.shared.poll_recv(&mut self.taken, cx);
+        if received.is_ready() || !self.drive(cx) {
+            return received;
         }
-        self.drive(cx);
-        self.again(cx, |shared, cx| shared.poll_recv(cx))
+        self.shared.poll_recv(&mut self.taken, cx)
     }
 
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Poll::Ready(room) = self.shared.poll_room(cx) {
-            return Poll::Ready(room);
+        let room = self.shared.poll_room(cx);
+        if room.is_ready() || !self.drive(cx) {
+            return room;
         }
-        self.drive(cx);
-        self.again(cx, |shared, cx| shared.poll_room(cx))
+        self.shared.poll_room(cx)
     }
 
     fn poll_flushed(&mut self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -290,21 +302,14 @@ impl WebSocket {
         self.shared.poll_closed(cx)
     }
 
-    /// Looks again after the driver has had its turn; there is none when somebody else polls it.
-    fn again<R>(
-        &self,
-        cx: &mut Context<'_>,
-        look: impl FnOnce(&Shared, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<R> {
-        match self.driver {
-            Some(_) => look(&self.shared, cx),
-            None => Poll::Pending,
-        }
-    }
-
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Some(driver) = &mut self.driver {
-            let _ = driver.poll_drive(cx);
+    /// Gives the driver a turn. Whether there is one: somebody else may poll it.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.driver {
+            Some(driver) => {
+                let _ = driver.poll_drive(cx);
+                true
+            }
+            None => false,
         }
     }
 }
@@ -327,7 +332,7 @@ impl Stream for WebSocket {
 
 impl FusedStream for WebSocket {
     fn is_terminated(&self) -> bool {
-        self.shared.lock().is_exhausted()
+        self.taken.messages.is_empty() && self.shared.lock().is_exhausted()
     }
 }
 
