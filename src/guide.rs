@@ -5,5 +5,11 @@
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
 
+#[doc = include_str!("../docs/guide/security.md")]
+pub mod security {}
+
 #[doc = include_str!("../docs/guide/sse.md")]
 pub mod sse {}
+
+#[doc = include_str!("../docs/guide/websocket.md")]
+pub mod websocket {}

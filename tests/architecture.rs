@@ -75,7 +75,7 @@ const ORDER: &[&[&str]] = &[
     &["lifecycle", "topic"],
     &["sse", "ws"],
     &["log"],
-    &["layers", "loopback", "axum"],
+    &["layers", "loopback", "axum", "guide"],
 ];
 
 /// Crates that could be replaced, and the only files that may name them.
