@@ -2,6 +2,12 @@
 //!
 //! They are the files of `docs/guide`, with links into this documentation; their code is compiled by the tests.
 
+#[doc = include_str!("../docs/guide/clients.md")]
+pub mod clients {}
+
+#[doc = include_str!("../docs/guide/moving-clients.md")]
+pub mod moving_clients {}
+
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
 
