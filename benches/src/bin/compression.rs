@@ -4,7 +4,8 @@ use std::{
     convert::Infallible,
     hint::black_box,
     pin::Pin,
-    task::{Context, Waker},
+    process::Command,
+    task::{Context, Poll, Waker},
 };
 
 use axum::http::{Request, Response};
@@ -14,34 +15,47 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::compression::CompressionLayer;
 use tower_realtime::sse::{CompressEvents, Event, Sse};
 
-const STREAMS: u64 = 200;
+const STREAMS: u64 = 50;
 
+/// Each measurement is a process of its own, because freed memory is used again.
 fn main() {
-    for encoding in ["identity", "gzip", "br", "zstd"] {
-        let before = resident();
-        let mut streams: Vec<_> = (0..STREAMS).map(|_| open(encoding)).collect();
-        let mut wire = 0;
-        for body in &mut streams {
-            let mut cx = Context::from_waker(Waker::noop());
-            while let std::task::Poll::Ready(Some(Ok(frame))) =
-                Pin::new(&mut *body).poll_frame(&mut cx)
-            {
-                wire += frame.into_data().map_or(0, |data| data.len());
-            }
+    let mut arguments = std::env::args().skip(1);
+    if let (Some(encoding), Some(events)) = (arguments.next(), arguments.next()) {
+        return measure(&encoding, events.parse().expect("a number"));
+    }
+    let me = std::env::current_exe().expect("this program");
+    for events in ["50", "20000"] {
+        for encoding in ["identity", "gzip", "br", "zstd"] {
+            let status = Command::new(&me).args([encoding, events]).status();
+            assert!(status.is_ok_and(|status| status.success()));
         }
-        let each = resident().saturating_sub(before) / STREAMS;
-        println!(
-            "{encoding:8} {:6} KiB a stream, {} B on the wire",
-            each / 1024,
-            wire as u64 / STREAMS
-        );
-        black_box(streams);
     }
 }
 
+fn measure(encoding: &str, events: u64) {
+    let before = resident();
+    let mut streams: Vec<_> = (0..STREAMS).map(|_| open(encoding, events)).collect();
+    let mut wire = 0;
+    for body in &mut streams {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut *body).poll_frame(&mut cx) {
+            wire += frame.into_data().map_or(0, |data| data.len() as u64);
+        }
+    }
+    let each = (resident() - before) / STREAMS / 1024;
+    println!(
+        "{encoding:8} after {events:5} events: {each:5} KiB a stream, {:7} B on the wire",
+        wire / STREAMS
+    );
+    black_box(streams);
+}
+
 /// A stream of a few events that then waits.
-fn open(encoding: &str) -> Pin<Box<dyn Body<Data = bytes::Bytes, Error = axum::BoxError>>> {
-    let events = (0..50u64).map(|n| {
+fn open(
+    encoding: &str,
+    events: u64,
+) -> Pin<Box<dyn Body<Data = bytes::Bytes, Error = axum::BoxError>>> {
+    let events = (0..events).map(|n| {
         Ok::<_, Infallible>(Event::display(format_args!(
             "{{\"symbol\":\"TWR\",\"price\":{n},\"volume\":{}}}",
             n * n
