@@ -484,3 +484,17 @@ fn a_timer_is_asked_for_nothing_while_there_are_events() {
     let body = KeepAliveBody::new(Script::new(steps), KeepAlive::new(never));
     assert_eq!(read(body, &Clock::default()).len(), 2);
 }
+
+#[test]
+fn a_clock_that_always_rings_does_not_hang_the_task() {
+    let keep_alive = KeepAlive::new(|_: Duration| std::future::ready(()));
+    let steps = [
+        Step::Data(b"data: in the middle"),
+        Step::Pending,
+        Step::Pending,
+    ];
+    let mut body = Box::pin(KeepAliveBody::new(Script::new(steps), keep_alive));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(body.as_mut().poll_frame(&mut cx).is_ready());
+    assert!(body.as_mut().poll_frame(&mut cx).is_pending());
+}

@@ -81,13 +81,13 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
         let Some(keep_alive) = this.keep_alive else {
             return Poll::Pending;
         };
-        loop {
+        // A timer that rings is armed again, and polled once more, so that it knows whom to wake.
+        for _ in 0..2 {
             if this.sleep.is_none() {
                 this.sleep.set(Some(keep_alive.half()));
             }
-            if let Some(sleep) = this.sleep.as_mut().as_pin_mut()
-                && sleep.poll(cx).is_pending()
-            {
+            let sleep = this.sleep.as_mut().as_pin_mut();
+            if sleep.is_some_and(|sleep| sleep.poll(cx).is_pending()) {
                 return Poll::Pending;
             }
             this.sleep.set(None);
@@ -101,6 +101,9 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
                 return Poll::Ready(keep_alive.beat());
             }
         }
+        // A clock that was far behind: go on in another turn, and not for ever in this one.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
