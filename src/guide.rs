@@ -8,11 +8,19 @@ pub mod clients {}
 #[doc = include_str!("../docs/guide/moving-clients.md")]
 pub mod moving_clients {}
 
+#[doc = include_str!("../docs/guide/operations.md")]
+#[cfg(feature = "hyper")]
+pub mod operations {}
+
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
 
 #[doc = include_str!("../docs/guide/security.md")]
 pub mod security {}
+
+#[doc = include_str!("../docs/guide/shutdown.md")]
+#[cfg(feature = "hyper")]
+pub mod shutdown {}
 
 #[doc = include_str!("../docs/guide/sse.md")]
 pub mod sse {}
