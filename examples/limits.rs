@@ -1,13 +1,16 @@
-//! Bounds what clients can hold: how many streams, of whom, how fast new ones come, how old they get, and for how long
-//! they may go unread. `cargo run --example limits`, then `curl -N 127.0.0.1:3000/ticks` three times.
+//! Bounds what clients can hold: how many streams, whose, how old, and unread for how long. `cargo run --example
+//! limits`, then `curl -N 127.0.0.1:3000/ticks` three times.
 
 use std::{io, net::IpAddr, time::Duration};
 
 use axum::{Router, body::Body, routing::get};
 use futures_util::stream;
 use http::Request;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::{server::conn::auto, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower_realtime::{

@@ -27,11 +27,7 @@ impl StreamObserver for Metrics {
         counter!("streams_ended_total", "kind" => kind, "reason" => end.reason.as_str())
             .increment(1);
         counter!("stream_events_sent_total", "kind" => kind).increment(end.stats.events_sent);
-        counter!("stream_bytes_sent_total", "kind" => kind).increment(end.stats.bytes_sent);
         histogram!("stream_duration_seconds", "kind" => kind).record(end.stats.duration);
-        if let Some(code) = end.close_code {
-            counter!("websocket_closed_total", "code" => code.to_string()).increment(1);
-        }
     }
 
     fn refused(&self, stream: &StreamInfo, status: StatusCode) {
