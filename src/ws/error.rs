@@ -1,6 +1,7 @@
 use std::{error, fmt, io};
 
 use super::CloseCode;
+use crate::BoxError;
 
 /// A WebSocket connection failed, or was used after its end.
 ///
@@ -11,6 +12,7 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     Closed,
+    Encode(BoxError),
     Fault { code: CloseCode, what: &'static str },
     Io(io::Error),
     Timeout(&'static str),
@@ -56,17 +58,27 @@ impl Error {
         matches!(*self.0, Kind::Io(_))
     }
 
+    /// A value could not be made a message. The connection is as it was.
+    #[must_use]
+    pub fn is_encode(&self) -> bool {
+        matches!(*self.0, Kind::Encode(_))
+    }
+
     /// The close code that the peer was told because of its fault.
     #[must_use]
     pub fn close_code(&self) -> Option<CloseCode> {
         match *self.0 {
             Kind::Fault { code, .. } => Some(code),
-            Kind::Closed | Kind::Io(_) | Kind::Timeout(_) => None,
+            Kind::Closed | Kind::Encode(_) | Kind::Io(_) | Kind::Timeout(_) => None,
         }
     }
 
     pub(super) fn closed() -> Self {
         Self(Box::new(Kind::Closed))
+    }
+
+    pub(super) fn encode(error: BoxError) -> Self {
+        Self(Box::new(Kind::Encode(error)))
     }
 
     pub(super) fn fault(code: CloseCode, what: &'static str) -> Self {
@@ -92,6 +104,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Closed => f.write_str("the connection is closed"),
+            Kind::Encode(_) => f.write_str("a value can't be made a message"),
             Kind::Fault { code, what } => write!(f, "the peer was closed with {code}: {what}"),
             Kind::Io(_) => f.write_str("the transport failed"),
             Kind::Timeout(what) => f.write_str(what),
@@ -103,6 +116,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.0 {
             Kind::Io(error) => Some(error),
+            Kind::Encode(error) => Some(&**error),
             Kind::Closed | Kind::Fault { .. } | Kind::Timeout(_) => None,
         }
     }

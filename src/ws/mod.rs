@@ -20,12 +20,15 @@ mod predicate;
 mod close;
 mod error;
 mod heartbeat;
+#[cfg(feature = "json")]
+mod json;
 mod limits;
 mod message;
 mod outcome;
 #[cfg_attr(not(feature = "deflate"), allow(dead_code))]
 mod outgoing;
 mod socket;
+mod typed;
 
 pub use self::acceptor::Acceptor;
 pub use self::connector::{ConnectError, Connector, Reconnecting};
@@ -38,8 +41,11 @@ pub use self::service::{Http2Layer, WebSocketLayer, check_http2};
 pub use self::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use self::error::Error;
 pub use self::heartbeat::Heartbeat;
+#[cfg(feature = "json")]
+pub use self::json::Json;
 pub use self::limits::Limits;
 pub use self::message::{Message, NotUtf8, Text};
 pub use self::outcome::Outcome;
 pub use self::outgoing::{Outgoing, Prepared};
-pub use self::socket::{Driving, Endpoint, Receiver, Sender, WebSocket};
+pub use self::socket::{ByteStream, Driving, Endpoint, Receiver, Sender, WebSocket};
+pub use self::typed::{Decode, Encode, Typed};

@@ -5,6 +5,7 @@
 //! ```
 
 mod ahead;
+mod byte_stream;
 mod clock;
 mod closing;
 mod connection;
@@ -27,6 +28,7 @@ mod websocket;
 mod wire;
 mod writing;
 
+pub use self::byte_stream::ByteStream;
 pub use self::endpoint::Endpoint;
 pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;

@@ -292,12 +292,23 @@ impl WebSocket {
         self.shared.poll_room(cx)
     }
 
+    /// Ready when all that was queued before is on the wire.
+    pub(super) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mark = self.shared.lock().queued;
+        self.poll_flushed(mark, cx)
+    }
+
+    /// Asks for the end, and does not wait for it.
+    pub(in crate::ws) fn begin_close(&self, frame: CloseFrame) {
+        self.shared.close(Some(frame));
+    }
+
     fn poll_flushed(&mut self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.drive(cx);
         self.shared.poll_flushed(mark, cx)
     }
 
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         self.drive(cx);
         self.shared.poll_closed(cx)
     }
@@ -348,8 +359,7 @@ impl Sink<Message> for WebSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mark = self.shared.lock().queued;
-        self.poll_flushed(mark, cx)
+        self.poll_flush_all(cx)
     }
 
     /// Closes with 1000, and is ready when the connection has ended.

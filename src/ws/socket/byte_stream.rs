@@ -1,0 +1,113 @@
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::websocket::WebSocket;
+use crate::ws::{CloseCode, CloseFrame, Error, Message};
+
+/// A [`WebSocket`] as a stream of bytes, to tunnel another protocol through it. Made by [`WebSocket::into_io`].
+///
+/// *Framing*: each write becomes one binary message of up to 64 KiB; reading joins the binary messages of the peer,
+/// and their boundaries are lost. A text message is refused: the connection is closed with 1003, and the read fails.
+/// The close of the peer reads as the end, and an end without a close as
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), so that a cut stream is not taken for a whole one. Closing sends
+/// 1000 and waits for the answer.
+pub struct ByteStream {
+    socket: WebSocket,
+    unread: Bytes,
+    failed: bool,
+}
+
+const LARGEST: usize = 64 << 10;
+
+impl WebSocket {
+    /// This socket as a stream of bytes.
+    #[must_use]
+    pub const fn into_io(self) -> ByteStream {
+        ByteStream {
+            socket: self,
+            unread: Bytes::new(),
+            failed: false,
+        }
+    }
+}
+
+impl AsyncRead for ByteStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        while this.unread.is_empty() {
+            if this.failed {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
+            match ready!(this.socket.poll_recv(cx)).map_err(failed)? {
+                Some(Message::Binary(bytes)) => this.unread = bytes,
+                Some(Message::Text(_)) => {
+                    this.failed = true;
+                    this.socket
+                        .begin_close(CloseFrame::new(CloseCode::UNSUPPORTED));
+                }
+                None if ready!(this.socket.poll_closed(cx)).code() == 1006 => {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                None => return Poll::Ready(Ok(0)),
+            }
+        }
+        let count = out.len().min(this.unread.len());
+        this.unread.copy_to_slice(&mut out[..count]);
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl AsyncWrite for ByteStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        ready!(self.socket.poll_room(cx)).map_err(failed)?;
+        let bytes = &bytes[..bytes.len().min(LARGEST)];
+        let mut message = Some(Message::from(bytes).into());
+        ready!(self.socket.poll_push(&mut message, cx)).map_err(failed)?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_flush_all(cx).map_err(failed)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.begin_close(CloseFrame::new(CloseCode::NORMAL));
+        self.socket.poll_closed(cx).map(|_| Ok(()))
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByteStream")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
+    }
+}
+
+fn failed(error: Error) -> io::Error {
+    let kind = if error.is_closed() {
+        io::ErrorKind::BrokenPipe
+    } else if error.is_timeout() {
+        io::ErrorKind::TimedOut
+    } else {
+        io::ErrorKind::InvalidData
+    };
+    io::Error::new(kind, error)
+}
