@@ -27,3 +27,6 @@ pub mod sse {}
 
 #[doc = include_str!("../docs/guide/websocket.md")]
 pub mod websocket {}
+
+#[doc = include_str!("../docs/guide/websocket-connection.md")]
+pub mod websocket_connection {}
