@@ -12,6 +12,9 @@ pub mod moving_clients {}
 #[cfg(feature = "hyper")]
 pub mod operations {}
 
+#[doc = include_str!("../docs/guide/compression.md")]
+pub mod compression {}
+
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
 

@@ -7,7 +7,9 @@ use tower_realtime::{
     BoxError,
     rt::Tokio,
     topic::{OnLag, Topic},
-    ws::{self, Acceptor, CloseCode, CloseFrame, Limits, Message, OriginPolicy, WebSocket},
+    ws::{
+        self, Acceptor, CloseCode, CloseFrame, Heartbeat, Limits, Message, OriginPolicy, WebSocket,
+    },
 };
 
 use crate::{
@@ -45,6 +47,8 @@ impl Sockets {
             Acceptor::new()
                 .origins(origins.clone())
                 .limits(limits)
+                // On a slow machine a case takes longer than the default, and a ping within it fails it.
+                .heartbeat(Heartbeat::new().interval(Duration::from_secs(120)))
                 .deflate(arguments.deflate.map(Deflate::deflate))
         };
         Ok(Self {

@@ -1,10 +1,11 @@
 //! What permessage-deflate saves on the wire, takes of the processor, and holds for each connection.
 
 use std::{
+    alloc::{GlobalAlloc, Layout, System},
     fmt::Write as _,
-    fs,
     io,
     pin::Pin,
+    sync::atomic::{AtomicIsize, Ordering},
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -18,10 +19,41 @@ use tower_realtime::ws::{
 };
 
 const MESSAGES: usize = 2_000;
-const CONNECTIONS: usize = 500;
+const CONNECTIONS: usize = 200;
+
+/// The system's allocator, with a count of what it has given out: resident memory would tell of pages that were freed
+/// and not returned.
+struct Counting;
+
+static HELD: AtomicIsize = AtomicIsize::new(0);
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
 
 fn main() {
-    for (name, messages) in [("chat", chat()), ("JSON ticks", ticks()), ("HTML fragments", html())] {
+    for (name, messages) in [
+        ("chat", chat()),
+        ("JSON ticks", ticks()),
+        ("HTML fragments", html()),
+    ] {
         saved(name, &messages);
     }
     held();
@@ -33,7 +65,10 @@ fn saved(name: &str, messages: &[Vec<u8>]) {
     println!("\n{name}: {} B a message", plain / messages.len());
     for level in [1, 6] {
         for takeover in [true, false] {
-            let deflate = Deflate::new().level(level).threshold(0).send_context_takeover(takeover);
+            let deflate = Deflate::new()
+                .level(level)
+                .threshold(0)
+                .send_context_takeover(takeover);
             let mut io = DeflateIo::server(Wire::default(), Some(&agreed(deflate)), &Limits::new());
             let frames: Vec<_> = messages.iter().map(|message| frame(message)).collect();
             let start = Instant::now();
@@ -62,7 +97,9 @@ fn codec(level: u8, takeover: bool, messages: &[Vec<u8>]) -> f64 {
     let start = Instant::now();
     for message in messages {
         out.clear();
-        compress.compress_vec(message, &mut out, FlushCompress::Sync).expect("room");
+        compress
+            .compress_vec(message, &mut out, FlushCompress::Sync)
+            .expect("room");
         if !takeover {
             compress.reset();
         }
@@ -70,12 +107,18 @@ fn codec(level: u8, takeover: bool, messages: &[Vec<u8>]) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Resident memory of connections that have sent and received.
+/// Memory of connections that have sent and received.
 fn held() {
-    println!("\nmemory for each of {CONNECTIONS} connections, in KiB: after 100 messages each way, and idle");
+    println!(
+        "\nmemory for each of {CONNECTIONS} connections, in KiB: after 100 messages each way, and idle"
+    );
     let rows = [
         ("default", Deflate::new(), "; client_max_window_bits"),
-        ("memory(128 KiB)", Deflate::new().memory(128 << 10), "; client_max_window_bits"),
+        (
+            "memory(128 KiB)",
+            Deflate::new().memory(128 << 10),
+            "; client_max_window_bits",
+        ),
         (
             "windows of 9 bits",
             Deflate::new().send_window_bits(9).receive_window_bits(9),
@@ -86,7 +129,7 @@ fn held() {
     let messages = ticks();
     for (name, deflate, offer) in rows {
         let agreed = agreed_with(deflate, offer);
-        let before = resident();
+        let before = HELD.load(Ordering::Relaxed);
         let mut all: Vec<_> = (0..CONNECTIONS)
             .map(|_| DeflateIo::server(Wire::default(), Some(&agreed), &Limits::new()))
             .collect();
@@ -99,18 +142,12 @@ fn held() {
                 receive(io);
             }
         }
-        let busy = resident() - before;
+        let busy = HELD.load(Ordering::Relaxed) - before;
         all.iter_mut().for_each(DeflateIo::release);
-        let idle = resident() - before;
+        let idle = HELD.load(Ordering::Relaxed) - before;
         let each = |bytes: isize| bytes as f64 / 1024.0 / CONNECTIONS as f64;
         println!("  {name:18} {:6.1} {:6.1}", each(busy), each(idle));
     }
-}
-
-fn resident() -> isize {
-    let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: isize = statm.split(' ').nth(1).expect("a field").parse().expect("a number");
-    pages * 4096
 }
 
 fn agreed(deflate: Deflate) -> Agreed {
@@ -119,7 +156,9 @@ fn agreed(deflate: Deflate) -> Agreed {
 
 fn agreed_with(deflate: Deflate, offer: &str) -> Agreed {
     let mut headers = HeaderMap::new();
-    let value = format!("permessage-deflate{offer}").parse().expect("a header");
+    let value = format!("permessage-deflate{offer}")
+        .parse()
+        .expect("a header");
     headers.insert(SEC_WEBSOCKET_EXTENSIONS, value);
     answer(&deflate, &headers).expect("an answer")
 }
@@ -141,7 +180,8 @@ fn frame(message: &[u8]) -> Vec<u8> {
 /// A compressed text frame of a client, with a mask of zeros.
 fn masked(zip: &mut Compress, message: &[u8]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(message.len() + 100);
-    zip.compress_vec(message, &mut payload, FlushCompress::Sync).expect("room");
+    zip.compress_vec(message, &mut payload, FlushCompress::Sync)
+        .expect("room");
     payload.truncate(payload.len() - 4);
     zip.reset();
     let mut frame = vec![0xc1, 0x80 | 126];
@@ -175,7 +215,11 @@ struct Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let input = std::mem::take(&mut self.input);
         out[..input.len()].copy_from_slice(&input);
         Poll::Ready(Ok(input.len()))
@@ -183,7 +227,11 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.written += bytes.len();
         Poll::Ready(Ok(bytes.len()))
     }
@@ -202,7 +250,10 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % n
     }
 
@@ -213,11 +264,12 @@ impl Random {
 }
 
 const WORDS: [&str; 64] = [
-    "the", "of", "and", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are", "as", "with", "his",
-    "they", "at", "be", "this", "have", "from", "or", "one", "had", "by", "word", "but", "not", "what", "all", "were",
-    "we", "when", "your", "can", "said", "there", "use", "an", "each", "which", "she", "do", "how", "their", "if",
-    "will", "up", "other", "about", "out", "many", "then", "them", "these", "so", "some", "her", "would", "make",
-    "like", "meeting",
+    "the", "of", "and", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are",
+    "as", "with", "his", "they", "at", "be", "this", "have", "from", "or", "one", "had", "by",
+    "word", "but", "not", "what", "all", "were", "we", "when", "your", "can", "said", "there",
+    "use", "an", "each", "which", "she", "do", "how", "their", "if", "will", "up", "other",
+    "about", "out", "many", "then", "them", "these", "so", "some", "her", "would", "make", "like",
+    "meeting",
 ];
 
 /// One line of a conversation: about 170 bytes.
@@ -225,8 +277,14 @@ fn chat() -> Vec<Vec<u8>> {
     let mut random = Random(1);
     let mut line = |n: usize| {
         let (user, words) = (random.below(40), 4 + random.below(14));
-        let (time, text) = (1_790_000_000_000 + n * 1_700 + random.below(900), random.words(words));
-        format!(r#"{{"type":"message","id":"{:016x}","room":"general","user":"user-{user}","at":{time},"text":"{text}"}}"#, random.below(1 << 30) << 20 | n)
+        let (time, text) = (
+            1_790_000_000_000 + n * 1_700 + random.below(900),
+            random.words(words),
+        );
+        format!(
+            r#"{{"type":"message","id":"{:016x}","room":"general","user":"user-{user}","at":{time},"text":"{text}"}}"#,
+            random.below(1 << 30) << 20 | n
+        )
     };
     (0..MESSAGES).map(|n| line(n).into_bytes()).collect()
 }
@@ -236,10 +294,16 @@ fn ticks() -> Vec<Vec<u8>> {
     let mut random = Random(2);
     let mut prices: Vec<_> = (0..12).map(|_| 1_000 + random.below(90_000)).collect();
     let mut tick = |n: usize| {
-        let mut json = format!(r#"{{"type":"ticks","sequence":{n},"at":{},"data":["#, 1_790_000_000_000 + n * 250);
+        let mut json = format!(
+            r#"{{"type":"ticks","sequence":{n},"at":{},"data":["#,
+            1_790_000_000_000 + n * 250
+        );
         for (i, price) in prices.iter_mut().enumerate() {
             *price = (*price + random.below(41)).max(120) - 20;
-            let (bid, ask) = (*price as f64 / 100.0, (*price + 1 + random.below(4)) as f64 / 100.0);
+            let (bid, ask) = (
+                *price as f64 / 100.0,
+                (*price + 1 + random.below(4)) as f64 / 100.0,
+            );
             let comma = if i == 0 { "" } else { "," };
             let volume = random.below(1_000_000);
             write!(json, r#"{comma}{{"symbol":"SYM{i}","bid":{bid:.2},"ask":{ask:.2},"volume":{volume},"open":true}}"#).expect("memory");
@@ -255,7 +319,11 @@ fn html() -> Vec<Vec<u8>> {
     let mut fragment = |n: usize| {
         let mut html = format!(r#"<tbody id="orders" data-version="{n}">"#);
         for _ in 0..10 {
-            let (id, name, sum) = (random.below(100_000), random.words(2), random.below(100_000));
+            let (id, name, sum) = (
+                random.below(100_000),
+                random.words(2),
+                random.below(100_000),
+            );
             let state = ["open", "paid", "sent", "returned"][random.below(4)];
             write!(
                 html,

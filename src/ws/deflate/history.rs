@@ -22,6 +22,7 @@ impl History {
         // Only the last window's worth can be referred to.
         let mut bytes = &bytes[bytes.len().saturating_sub(self.window)..];
         let grow = bytes.len().min(self.window - self.ring.len());
+        self.reserve(grow);
         self.ring.extend_from_slice(&bytes[..grow]);
         bytes = &bytes[grow..];
         while !bytes.is_empty() {
@@ -29,6 +30,15 @@ impl History {
             self.ring[self.next..self.next + run].copy_from_slice(&bytes[..run]);
             self.next = (self.next + run) % self.window;
             bytes = &bytes[run..];
+        }
+    }
+
+    /// Room for more, by doubling, but never for more than the window.
+    fn reserve(&mut self, more: usize) {
+        let (length, capacity) = (self.ring.len(), self.ring.capacity());
+        if capacity - length < more {
+            let capacity = (2 * capacity).clamp(length + more, self.window);
+            self.ring.reserve_exact(capacity - length);
         }
     }
 
