@@ -9,7 +9,6 @@ pub mod clients {}
 pub mod moving_clients {}
 
 #[doc = include_str!("../docs/guide/operations.md")]
-#[cfg(feature = "hyper")]
 pub mod operations {}
 
 #[doc = include_str!("../docs/guide/compression.md")]
@@ -22,7 +21,6 @@ pub mod proxies {}
 pub mod security {}
 
 #[doc = include_str!("../docs/guide/shutdown.md")]
-#[cfg(feature = "hyper")]
 pub mod shutdown {}
 
 #[doc = include_str!("../docs/guide/sse.md")]
