@@ -3,25 +3,17 @@
 //! Run it with `scripts/redis-test`, which sees to it that there is a `redis-server`; each test starts its own, with
 //! an append-only file in a directory of its own.
 
+#[path = "support/redis_server.rs"]
+mod redis_server;
+
 use std::{
-    io::Write,
-    net::TcpStream as StdStream,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use futures_util::{StreamExt, future::join_all};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    task::AbortHandle,
-    time::sleep,
-};
+use redis_server::{Server, Wire};
+use tokio::time::sleep;
 use tower_realtime::{
     log::{
         EventLog, Gap, Resume, Store, conformance,
@@ -31,131 +23,8 @@ use tower_realtime::{
     sse::Event,
 };
 
-/// A `redis-server` on a port of its own.
-struct Server {
-    port: u16,
-    dir: PathBuf,
-    child: Option<Child>,
-}
-
-impl Server {
-    fn start() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
-        let name = format!("tower-realtime-redis-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&dir).expect("a directory");
-        let child = None;
-        let mut server = Self { port, dir, child };
-        server.up();
-        server
-    }
-
-    fn up(&mut self) {
-        let child = Command::new("redis-server")
-            .current_dir(&self.dir)
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
-            .args([
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "always",
-                "--save",
-                "",
-            ])
-            .stdout(Stdio::null())
-            .spawn();
-        self.child = Some(child.expect("a redis-server"));
-        while !self.command(&["PING"]).contains("PONG") {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Ends it at once, as a crash does.
-    fn kill(&mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().expect("it runs");
-        child.wait().expect("it ends");
-    }
-
-    /// Its answer to a command in a connection of its own.
-    fn command(&self, words: &[&str]) -> String {
-        use std::io::Read;
-
-        let Ok(mut stream) = StdStream::connect(("127.0.0.1", self.port)) else {
-            return String::new();
-        };
-        stream
-            .set_read_timeout(Some(Duration::from_millis(200)))
-            .expect("a time-out");
-        let mut text = format!("*{}\r\n", words.len());
-        for word in words {
-            text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        let mut answer = vec![0; 4_096];
-        let sent = stream.write_all(text.as_bytes());
-        let length = sent
-            .and_then(|()| stream.read(&mut answer))
-            .unwrap_or_default();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.child.is_some() {
-            self.kill();
-        }
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
-/// A way to the server that can be cut.
-#[derive(Clone)]
-struct Wire {
-    port: u16,
-    open: Arc<Mutex<Vec<AbortHandle>>>,
-}
-
-impl Wire {
-    async fn to(server: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let wire = Self {
-            port: listener.local_addr().expect("an address").port(),
-            open: Arc::default(),
-        };
-        let open = Arc::clone(&wire.open);
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let task = tokio::spawn(async move {
-                    if let Ok(mut far) = TcpStream::connect(("127.0.0.1", server)).await {
-                        let _ = copy_bidirectional(&mut near, &mut far).await;
-                    }
-                });
-                open.lock().expect("no panic").push(task.abort_handle());
-            }
-        });
-        wire
-    }
-
-    fn cut(&self) {
-        self.open
-            .lock()
-            .expect("no panic")
-            .drain(..)
-            .for_each(|task| task.abort());
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
+fn url(port: u16) -> String {
+    format!("redis://127.0.0.1:{port}")
 }
 
 /// Follows a log from its oldest event until it has seen `end`, resuming where the stream ends. Says what came.
@@ -240,7 +109,7 @@ async fn nothing_is_lost_or_repeated(url: [String; 2], trouble: impl AsyncFnOnce
 #[ignore = "needs a redis-server: scripts/redis-test"]
 async fn a_store_in_redis_keeps_the_promises() {
     let server = Server::start();
-    let redis = Redis::open(&server.url(), rt::Tokio).unwrap();
+    let redis = Redis::open(&url(server.port), rt::Tokio).unwrap();
     let number = AtomicU32::new(0);
     let make = async |keep| {
         let name = format!("log {}", number.fetch_add(1, Ordering::Relaxed));
@@ -253,7 +122,7 @@ async fn a_store_in_redis_keeps_the_promises() {
 #[ignore = "needs a redis-server: scripts/redis-test"]
 fn a_store_in_redis_keeps_the_promises_on_smol() {
     let server = Server::start();
-    let redis = Redis::open(&server.url(), rt::Smol).unwrap();
+    let redis = Redis::open(&url(server.port), rt::Smol).unwrap();
     let number = AtomicU32::new(0);
     let make = async |keep| {
         let name = format!("log {}", number.fetch_add(1, Ordering::Relaxed));
@@ -281,7 +150,7 @@ async fn cut_connections_lose_and_repeat_nothing() {
 #[ignore = "needs a redis-server: scripts/redis-test"]
 async fn restarts_and_crashes_lose_and_repeat_nothing() {
     let mut server = Server::start();
-    let urls = [server.url(), server.url()];
+    let urls = [url(server.port), url(server.port)];
     nothing_is_lost_or_repeated(urls, async || {
         for _ in 0..3 {
             sleep(Duration::from_millis(400)).await;
@@ -321,7 +190,9 @@ async fn a_server_that_lost_its_memory_makes_gaps() {
 #[ignore = "needs a redis-server: scripts/redis-test"]
 async fn errors_are_clear_and_come_in_time() {
     let mut server = Server::start();
-    let redis = Redis::open(&server.url(), rt::Tokio).unwrap().attempts(2);
+    let redis = Redis::open(&url(server.port), rt::Tokio)
+        .unwrap()
+        .attempts(2);
     let log = redis.log("news");
     log.try_publish(Event::new("1")).await.unwrap();
     server.command(&["SET", "tower-realtime:text", "no stream"]);
@@ -356,7 +227,7 @@ async fn errors_are_clear_and_come_in_time() {
 #[ignore = "needs a redis-server: scripts/redis-test"]
 async fn many_logs_share_one_reader_and_are_forgotten() {
     let server = Server::start();
-    let redis = Redis::open(&server.url(), rt::Tokio).unwrap();
+    let redis = Redis::open(&url(server.port), rt::Tokio).unwrap();
     let logs: Vec<_> = (0..200).map(|n| redis.log(&format!("room {n}"))).collect();
     let mut live = Vec::new();
     for log in &logs {

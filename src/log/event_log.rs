@@ -7,7 +7,7 @@ use futures_core::Stream;
 use super::{
     asked::LastId,
     entry::Entry,
-    events::{Events, Missed},
+    events::{Events, Missed, PAGE},
     memory::Memory,
     resume::{self, Gap, Position},
     store::{Start, Store},
@@ -118,11 +118,18 @@ impl<S: Store> EventLog<S> {
     /// # Errors
     ///
     /// If the store can't be read.
-    pub async fn try_resume<A>(&self, asked: &A) -> Result<Resume<S>, S::Error>
+    pub fn try_resume<'a, A>(
+        &'a self,
+        asked: &A,
+    ) -> impl Future<Output = Result<Resume<S>, S::Error>> + Send + use<'a, S, A>
     where
-        A: LastId + Sync + ?Sized,
+        A: LastId + ?Sized,
     {
-        let asked = self.asked(asked);
+        // Looked at before anything waits: a request need not be `Sync`, and a handler wants it back.
+        self.resume_at(self.asked(asked))
+    }
+
+    async fn resume_at(&self, asked: Option<Result<Position, Gap>>) -> Result<Resume<S>, S::Error> {
         // Followed before it is read: what comes in between is in both, and not in neither.
         let tail = self.store.tail().await?;
         let (last, gap) = match asked {
@@ -134,10 +141,7 @@ impl<S: Store> EventLog<S> {
         let Some(last) = last else {
             return Ok(Resume::new(events(gap)));
         };
-        let page = self
-            .store
-            .read(Start::After(last), super::events::PAGE)
-            .await?;
+        let page = self.store.read(Start::After(last), PAGE).await?;
         Ok(Resume::new(match page.gap {
             Some(gap) => events(Some(gap)),
             None => events(None).after(last, page),
