@@ -2,6 +2,9 @@
 //!
 //! They are the files of `docs/guide`, with links into this documentation; their code is compiled by the tests.
 
+#[doc = include_str!("../docs/guide/broadcast.md")]
+pub mod broadcast {}
+
 #[doc = include_str!("../docs/guide/clients.md")]
 pub mod clients {}
 
@@ -16,6 +19,12 @@ pub mod compression {}
 
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
+
+#[doc = include_str!("../docs/guide/resume.md")]
+pub mod resume {}
+
+#[doc = include_str!("../docs/guide/scaling.md")]
+pub mod scaling {}
 
 #[doc = include_str!("../docs/guide/security.md")]
 pub mod security {}
