@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::{ResponseBody, http2::to_http2};
+use super::ResponseBody;
 
 pin_project! {
-    /// The answer of a [`WebSocketService`](super::WebSocketService) or a [`Http2Service`](super::Http2Service).
+    /// The answer of a [`WebSocketService`](super::WebSocketService).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -23,7 +23,6 @@ pin_project! {
     #[project = KindProj]
     enum Kind<F> {
         Inner { #[pin] future: F },
-        Rewritten { #[pin] future: F },
         Own { response: Option<Box<Response<Bytes>>> },
     }
 }
@@ -32,13 +31,6 @@ impl<F> ResponseFuture<F> {
     pub(super) const fn inner(future: F) -> Self {
         Self {
             kind: Kind::Inner { future },
-        }
-    }
-
-    /// Its request came over HTTP/2 and was made to look like HTTP/1.1.
-    pub(super) const fn rewritten(future: F) -> Self {
-        Self {
-            kind: Kind::Rewritten { future },
         }
     }
 
@@ -62,7 +54,6 @@ where
             KindProj::Inner { future } => future
                 .poll(cx)
                 .map_ok(|response| response.map(ResponseBody::inner)),
-            KindProj::Rewritten { future } => future.poll(cx).map_ok(to_http2),
             KindProj::Own { response } => {
                 let response = response.take().expect("polled after it was ready");
                 Poll::Ready(Ok(response.map(ResponseBody::from)))

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
         TRANSFER_ENCODING, UPGRADE,
     },
 };
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{ResponseBody, ResponseFuture};
+use super::http2_future::Http2Future;
 use crate::{
     trace::debug,
     ws::{
@@ -26,6 +26,8 @@ use crate::{
 /// 405 where it used to answer 101. Put this around the *whole* application, outside of its router: what comes as
 /// an extended CONNECT goes on as the `GET` with `Upgrade` that every router and every WebSocket library knows, and
 /// their 101 goes out as the 200 that HTTP/2 wants, with all other headers kept.
+///
+/// The body type stays as it is and needs a default, which those of all frameworks have.
 ///
 /// The server has to offer extended CONNECT: on hyper `http2::Builder::enable_connect_protocol`; `axum::serve` with
 /// axum's feature `http2` always does. A handler sees where a request came from by the
@@ -92,10 +94,11 @@ impl<S> Http2Service<S> {
 impl<S, B, R> Service<Request<B>> for Http2Service<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
 {
-    type Response = Response<ResponseBody<R>>;
+    type Response = Response<R>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = Http2Future<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -103,15 +106,14 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match recognize(&mut request) {
-            Kind::Other => ResponseFuture::inner(self.inner.call(request)),
+            Kind::Other => Http2Future::untouched(self.inner.call(request)),
             Kind::WebSocket => {
                 to_http1(&mut request);
-                ResponseFuture::rewritten(self.inner.call(request))
+                Http2Future::rewritten(self.inner.call(request))
             }
             Kind::Unknown => {
                 debug!(uri = %request.uri(), "refused an extended CONNECT for another protocol");
-                let rejection = Rejection::UnsupportedProtocol;
-                ResponseFuture::own(rejection.into_response(request.version()))
+                Http2Future::refused(Rejection::UnsupportedProtocol)
             }
         }
     }
@@ -154,27 +156,31 @@ fn to_http1<B>(request: &mut Request<B>) {
 }
 
 /// What a router answered to the rewritten request, as HTTP/2 has it.
-pub(super) fn to_http2<R>(response: Response<R>) -> Response<ResponseBody<R>> {
-    let (mut head, body) = response.into_parts();
-    match head.status {
+pub(super) fn to_http2<R: Default>(mut response: Response<R>) -> Response<R> {
+    match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => {
-            head.status = StatusCode::OK;
-            head.headers.remove(SEC_WEBSOCKET_ACCEPT);
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
             // RFC 9110, section 9.3.6: an answer that opens a tunnel has no body.
-            head.headers.remove(CONTENT_LENGTH);
-            strip(&mut head.headers);
-            return Response::from_parts(head, ResponseBody::from(Bytes::new()));
+            response.headers_mut().remove(CONTENT_LENGTH);
+            *response.body_mut() = R::default();
         }
         // Any 2xx would open the WebSocket (RFC 8441, section 5); this one is a page.
-        status if status.is_success() => {
-            return Rejection::NotAWebSocket.into_response(Version::HTTP_2);
-        }
+        status if status.is_success() => return refuse(Rejection::NotAWebSocket),
         // There is nothing to upgrade (RFC 9113, section 8.6).
-        StatusCode::UPGRADE_REQUIRED => head.status = StatusCode::BAD_REQUEST,
+        StatusCode::UPGRADE_REQUIRED => *response.status_mut() = StatusCode::BAD_REQUEST,
         _ => {}
     }
-    strip(&mut head.headers);
-    Response::from_parts(head, ResponseBody::inner(body))
+    strip(response.headers_mut());
+    response
+}
+
+/// The body is left empty, so that its type stays that of the application: `axum::serve` takes no other.
+pub(super) fn refuse<R: Default>(rejection: Rejection) -> Response<R> {
+    let response: Response<Bytes> = rejection.into_response(Version::HTTP_2);
+    let mut response = response.map(|_| R::default());
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
 }
 
 /// RFC 9113, section 8.2.2: no connection headers.

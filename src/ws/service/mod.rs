@@ -4,6 +4,7 @@ mod body;
 mod check;
 mod future;
 mod http2;
+mod http2_future;
 mod layer;
 #[allow(clippy::module_inception)]
 mod service;
@@ -13,6 +14,7 @@ pub use self::{
     check::check_http2,
     future::ResponseFuture,
     http2::{Http2Layer, Http2Service},
+    http2_future::Http2Future,
     layer::WebSocketLayer,
     service::{Nothing, WebSocketService},
 };
