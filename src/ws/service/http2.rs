@@ -1,10 +1,9 @@
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+        ALLOW, CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
         TRANSFER_ENCODING, UPGRADE,
     },
 };
@@ -27,7 +26,8 @@ use crate::{
 /// an extended CONNECT goes on as the `GET` with `Upgrade` that every router and every WebSocket library knows, and
 /// their 101 goes out as the 200 that HTTP/2 wants, with all other headers kept.
 ///
-/// The body type stays as it is and needs a default, which those of all frameworks have.
+/// The type of the response stays as it is, so `axum::serve` takes the result. An extended CONNECT for anything else
+/// than a WebSocket gets 501.
 ///
 /// The server has to offer extended CONNECT: on hyper `http2::Builder::enable_connect_protocol`; `axum::serve` with
 /// axum's feature `http2` always does. A handler sees where a request came from by the
@@ -94,7 +94,6 @@ impl<S> Http2Service<S> {
 impl<S, B, R> Service<Request<B>> for Http2Service<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -113,7 +112,7 @@ where
             }
             Kind::Unknown => {
                 debug!(uri = %request.uri(), "refused an extended CONNECT for another protocol");
-                Http2Future::refused(Rejection::UnsupportedProtocol)
+                Http2Future::foreign(self.inner.call(request))
             }
         }
     }
@@ -156,17 +155,18 @@ fn to_http1<B>(request: &mut Request<B>) {
 }
 
 /// What a router answered to the rewritten request, as HTTP/2 has it.
-pub(super) fn to_http2<R: Default>(mut response: Response<R>) -> Response<R> {
+///
+/// The body is never touched, so that its type stays that of the application: `axum::serve` takes no other.
+pub(super) fn to_http2<R>(mut response: Response<R>) -> Response<R> {
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => {
             *response.status_mut() = StatusCode::OK;
             response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
             // RFC 9110, section 9.3.6: an answer that opens a tunnel has no body.
             response.headers_mut().remove(CONTENT_LENGTH);
-            *response.body_mut() = R::default();
         }
         // Any 2xx would open the WebSocket (RFC 8441, section 5); this one is a page.
-        status if status.is_success() => return refuse(Rejection::NotAWebSocket),
+        status if status.is_success() => refuse(&mut response, Rejection::NotAWebSocket),
         // There is nothing to upgrade (RFC 9113, section 8.6).
         StatusCode::UPGRADE_REQUIRED => *response.status_mut() = StatusCode::BAD_REQUEST,
         _ => {}
@@ -175,12 +175,21 @@ pub(super) fn to_http2<R: Default>(mut response: Response<R>) -> Response<R> {
     response
 }
 
-/// The body is left empty, so that its type stays that of the application: `axum::serve` takes no other.
-pub(super) fn refuse<R: Default>(rejection: Rejection) -> Response<R> {
-    let response: Response<Bytes> = rejection.into_response(Version::HTTP_2);
-    let mut response = response.map(|_| R::default());
-    response.headers_mut().remove(CONTENT_TYPE);
+/// What a router answered to an extended CONNECT for something else (RFC 9220, section 3).
+///
+/// A success would open a tunnel that nobody serves, and 405 would say that another method helps.
+pub(super) fn to_refusal<R>(mut response: Response<R>) -> Response<R> {
+    let status = response.status();
+    if status.is_success() || status == StatusCode::METHOD_NOT_ALLOWED {
+        refuse(&mut response, Rejection::UnsupportedProtocol);
+    }
     response
+}
+
+fn refuse<R>(response: &mut Response<R>, rejection: Rejection) {
+    *response.status_mut() = rejection.status();
+    response.headers_mut().remove(ALLOW);
+    response.extensions_mut().insert(rejection);
 }
 
 /// RFC 9113, section 8.2.2: no connection headers.

@@ -7,8 +7,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::http2::{refuse, to_http2};
-use crate::ws::handshake::Rejection;
+use super::http2::{to_http2, to_refusal};
 
 pin_project! {
     /// The answer of a [`Http2Service`](super::Http2Service).
@@ -24,7 +23,7 @@ pin_project! {
     enum Kind<F> {
         Untouched { #[pin] future: F },
         Rewritten { #[pin] future: F },
-        Refused { rejection: Rejection },
+        Foreign { #[pin] future: F },
     }
 }
 
@@ -42,9 +41,10 @@ impl<F> Http2Future<F> {
         }
     }
 
-    pub(super) const fn refused(rejection: Rejection) -> Self {
+    /// Its request is for a protocol that is no WebSocket.
+    pub(super) const fn foreign(future: F) -> Self {
         Self {
-            kind: Kind::Refused { rejection },
+            kind: Kind::Foreign { future },
         }
     }
 }
@@ -52,7 +52,6 @@ impl<F> Http2Future<F> {
 impl<F, R, E> Future for Http2Future<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
 {
     type Output = Result<Response<R>, E>;
 
@@ -60,7 +59,7 @@ where
         match self.project().kind.project() {
             KindProj::Untouched { future } => future.poll(cx),
             KindProj::Rewritten { future } => future.poll(cx).map_ok(to_http2),
-            KindProj::Refused { rejection } => Poll::Ready(Ok(refuse(*rejection))),
+            KindProj::Foreign { future } => future.poll(cx).map_ok(to_refusal),
         }
     }
 }
