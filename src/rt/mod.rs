@@ -13,7 +13,7 @@
 //! ```
 //!
 //! [`Tokio`] and [`Smol`] are the same with a name, for the fields of a struct; [`HyperTimer`] and
-//! [`HyperExecutor`] take what a [`hyper::rt`] integration offers. A [`ManualClock`] is the time of a test.
+//! [`HyperExecutor`] take what a [`hyper::rt`](::hyper::rt) integration offers. A [`ManualClock`] is the time of a test.
 
 mod dyn_timer;
 #[cfg(feature = "hyper")]

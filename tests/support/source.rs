@@ -65,7 +65,7 @@ impl Source {
 
     /// Is it a front page, of which only declarations are expected?
     pub(crate) fn is_front_page(&self) -> bool {
-        self.path == "lib.rs" || self.path.ends_with("mod.rs")
+        matches!(self.path.as_str(), "lib.rs" | "guide.rs") || self.path.ends_with("mod.rs")
     }
 
     /// The areas that the code names, by `crate::` or by enough `super::`.
