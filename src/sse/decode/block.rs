@@ -16,9 +16,8 @@ pub(super) struct Block {
     buffer: String,
     event: Option<Text>,
     /// The id that the next blank line makes the last event id.
-    id: Text,
-    id_is_new: bool,
-    /// `event` or `id` are pieces of the chunk.
+    id: Option<Text>,
+    /// `event` or an id are pieces of the chunk.
     borrows: bool,
     last_event_id: Text,
     retry: Option<Duration>,
@@ -40,7 +39,6 @@ pub(super) struct TooLarge;
 impl Block {
     pub(super) fn resume(last_event_id: Text) -> Self {
         Self {
-            id: last_event_id.clone(),
             last_event_id,
             ..Self::default()
         }
@@ -64,7 +62,7 @@ impl Block {
 
     /// Whether a blank line would do nothing.
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.data, Data::None) && self.event.is_none() && !self.id_is_new
+        matches!(self.data, Data::None) && self.event.is_none() && self.id.is_none()
     }
 
     /// Takes a line of the chunk.
@@ -118,9 +116,8 @@ impl Block {
     #[inline]
     pub(super) fn end(&mut self) {
         // With or without data, the id takes effect.
-        if self.id_is_new {
-            self.id_is_new = false;
-            self.last_event_id = self.id.clone();
+        if let Some(id) = self.id.take() {
+            self.last_event_id = id;
         }
         self.event = None;
     }
@@ -141,8 +138,27 @@ impl Block {
         Message {
             event,
             data: Text::wrap(data),
-            last_event_id: self.last_event_id.clone(),
+            last_event_id: self.share_last_event_id(),
         }
+    }
+
+    /// The event of a block that is nothing but one line of data.
+    #[inline]
+    pub(super) fn alone(&self, chunk: &ByteString, data: Range<usize>) -> Message {
+        Message {
+            event: MESSAGE,
+            data: Text::wrap(chunk.slice_ref(&chunk[data])),
+            last_event_id: self.share_last_event_id(),
+        }
+    }
+
+    #[inline]
+    fn share_last_event_id(&self) -> Text {
+        // Most streams have none, and a test costs less than a reference count.
+        if self.last_event_id.is_empty() {
+            return Text::new();
+        }
+        self.last_event_id.clone()
     }
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.
@@ -152,13 +168,10 @@ impl Block {
             self.data = Data::Buffer(0);
         }
         if std::mem::take(&mut self.borrows) {
-            self.event = self.event.take().map(|event| Text::from(event.as_str()));
-            self.id = Text::from(self.id.as_str());
-            self.last_event_id = if self.id_is_new {
-                Text::from(self.last_event_id.as_str())
-            } else {
-                self.id.clone()
-            };
+            for text in self.event.iter_mut().chain(&mut self.id) {
+                *text = Text::from(text.as_str());
+            }
+            self.last_event_id = Text::from(self.last_event_id.as_str());
         }
     }
 
@@ -204,10 +217,7 @@ impl Block {
             Field::Event => self.event = Some(text()),
             // An id with NUL is ignored, and only it, not its event.
             Field::Id if value.contains('\0') => {}
-            Field::Id => {
-                self.id = text();
-                self.id_is_new = true;
-            }
+            Field::Id => self.id = Some(text()),
             // At once, even if the block never ends.
             Field::Retry => {
                 if let Some(millis) = field::retry(value) {

@@ -139,6 +139,11 @@ impl Decoder {
         loop {
             if self.block.is_empty() {
                 self.lines.skip_idle(self.limits.line);
+                // Its limits are in one: more than this is for those who know what to say of it.
+                let longest = self.limits.line.min(self.limits.event);
+                if let Some(data) = self.lines.take_event(longest) {
+                    return Ok(Some(self.block.alone(self.lines.chunk(), data)));
+                }
             }
             let Some(line) = self.lines.next() else {
                 self.block.detach(self.lines.chunk());

@@ -107,32 +107,54 @@ impl Lines {
         Some(Line::Joined)
     }
 
+    /// Takes an event that is one `data` line of at most `longest` bytes and a blank line, as most are, and says
+    /// where its data is. It is to be asked between events only.
+    #[inline]
+    pub(super) fn take_event(&mut self, longest: usize) -> Option<Range<usize>> {
+        let bytes = self.chunk.as_bytes();
+        let (start, end) = (self.at, self.lf);
+        // A CR before is a line end as well, and `cut` the start of this line.
+        if end >= self.cr || bytes.get(end + 1) != Some(&b'\n') || !self.cut.is_empty() {
+            return None;
+        }
+        let value = bytes[start..end].strip_prefix(b"data:")?;
+        if end - start > longest {
+            return None;
+        }
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        self.at = end + 2;
+        self.lf = find(b'\n', bytes, self.at);
+        Some(end - value.len()..end)
+    }
+
     /// Passes over what gives nothing between events, for keep-alives are nearly all that idle streams send: blank
     /// lines, and comments of at most `longest` bytes.
+    #[inline]
     pub(super) fn skip_idle(&mut self, longest: usize) {
-        if !self.cut.is_empty() {
-            return;
+        if matches!(self.chunk.as_bytes().get(self.at), Some(b'\n' | b':')) && self.cut.is_empty() {
+            self.skip(longest);
         }
+    }
+
+    #[inline(never)]
+    fn skip(&mut self, longest: usize) {
         // Lines that end with LF; everything else takes the way of all lines.
         let bytes = &self.chunk.as_bytes()[..self.cr];
         let mut at = self.at;
+        // Where the last comment begins.
+        let mut last = at;
         while let Some(&byte) = bytes.get(at) {
             if byte == b'\n' {
                 at += 1;
                 continue;
             }
-            if byte != b':' {
+            // One keep-alive is like the other.
+            at += repeated(&bytes[last..], at - last);
+            let Some(length) = comment(&bytes[at..], longest) else {
                 break;
-            }
-            let stop = bytes.len().min(at + SHORT.min(longest.saturating_add(1)));
-            let mut end = at + 1;
-            while end < stop && bytes[end] != b'\n' {
-                end += 1;
-            }
-            if end >= stop {
-                break;
-            }
-            at = end + 1;
+            };
+            last = at;
+            at += length;
         }
         if at > self.at {
             self.at = at;
@@ -170,6 +192,29 @@ impl Lines {
 #[inline]
 fn find(byte: u8, bytes: &[u8], from: usize) -> usize {
     memchr::memchr(byte, &bytes[from..]).map_or(bytes.len(), |found| from + found)
+}
+
+/// The length of the short comment that `bytes` begins with, its LF counted.
+#[inline]
+fn comment(bytes: &[u8], longest: usize) -> Option<usize> {
+    if bytes.first() != Some(&b':') {
+        return None;
+    }
+    let short = &bytes[..bytes.len().min(SHORT).min(longest.saturating_add(1))];
+    let end = short.iter().position(|&byte| byte == b'\n')?;
+    Some(end + 1)
+}
+
+/// For how many bytes the first `period` bytes come again, whole, after themselves.
+#[inline]
+fn repeated(bytes: &[u8], period: usize) -> usize {
+    const STEP: usize = 16;
+    if period == 0 {
+        return 0;
+    }
+    let (before, after) = (bytes.chunks_exact(STEP), bytes[period..].chunks_exact(STEP));
+    let same = before.zip(after).take_while(|(a, b)| a == b).count();
+    same * STEP / period * period
 }
 
 /// Lines up to here are searched byte by byte, which is faster than to set up a vector search.
