@@ -185,6 +185,45 @@ fn http1_rules() {
         ("sec-websocket-protocol: café", Err(InvalidProtocols)),
         ("sec-websocket-protocol: \"chat\"", Err(InvalidProtocols)),
         ("sec-websocket-protocol: a, b, a", Err(InvalidProtocols)),
+        // RFC 6455, section 9.1: whoever understands no extension still fails what breaks the grammar.
+        (
+            "sec-websocket-extensions: permessage-deflate; client_max_window_bits",
+            Ok(()),
+        ),
+        (
+            "sec-websocket-extensions: foo; a=1; b=\"c\\d\" , bar",
+            Ok(()),
+        ),
+        (
+            "sec-websocket-extensions: foo\n+sec-websocket-extensions: ,, bar ;\ta",
+            Ok(()),
+        ),
+        ("sec-websocket-extensions:", Ok(())),
+        ("sec-websocket-extensions: foo;", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: ;foo", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: foo bar", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: foo; a=", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: foo; =1", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: foo=1", Err(InvalidExtensions)),
+        (
+            "sec-websocket-extensions: foo; a=\"b",
+            Err(InvalidExtensions),
+        ),
+        (
+            "sec-websocket-extensions: foo; a=\"\"",
+            Err(InvalidExtensions),
+        ),
+        (
+            "sec-websocket-extensions: foo; a=\"b c\"",
+            Err(InvalidExtensions),
+        ),
+        ("sec-websocket-extensions: \"foo\"", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: (foo)", Err(InvalidExtensions)),
+        ("sec-websocket-extensions: föö", Err(InvalidExtensions)),
+        (
+            "sec-websocket-extensions: foo\n+sec-websocket-extensions: b@r",
+            Err(InvalidExtensions),
+        ),
         // Others are none of our business.
         ("x-a: 1\n+cookie: a=b\n+sec-websocket-foo: bar", Ok(())),
         // A draft from before 2011.
@@ -231,6 +270,10 @@ fn http2_rules() {
             Ok(()),
         ),
         (":protocol=websocket\nhost: a b", Err(InvalidHost)),
+        (
+            ":protocol=websocket\nsec-websocket-extensions: foo;",
+            Err(InvalidExtensions),
+        ),
     ];
     for (edits, expected) in rows {
         let head = head(good, &format!("{target}{edits}"));
@@ -304,6 +347,12 @@ fn every_rejection_is_an_answer_that_names_the_fault() {
         ("GET /ws HTTP/2", 405, "allow", "CONNECT"),
         (
             "-sec-websocket-key",
+            400,
+            "content-type",
+            "text/plain; charset=utf-8",
+        ),
+        (
+            "sec-websocket-extensions: foo;",
             400,
             "content-type",
             "text/plain; charset=utf-8",

@@ -24,7 +24,6 @@
 mod cache;
 mod codec;
 mod config;
-mod extension;
 mod fragment;
 mod frames;
 mod history;

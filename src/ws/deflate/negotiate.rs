@@ -7,8 +7,8 @@ use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use http::{HeaderMap, HeaderValue};
 
 use super::Deflate;
-use super::extension::{self, Extension};
 use super::memory::{self, MAX_BITS, MIN_BITS};
+use crate::ws::handshake::extension::{self, Extension};
 
 const NAME: &str = "permessage-deflate";
 

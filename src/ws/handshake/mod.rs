@@ -28,6 +28,8 @@
 
 mod authority;
 mod check;
+#[cfg_attr(not(feature = "deflate"), allow(dead_code))] // what it names is for `ws::deflate`
+pub(super) mod extension;
 mod headers;
 mod host;
 mod key;

@@ -3,8 +3,8 @@
 use http::{
     HeaderMap, HeaderValue, Method, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-        SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
 };
@@ -12,6 +12,7 @@ use http::{
 use super::{
     super::upgrade::ConnectProtocol,
     authority::Authority,
+    extension,
     headers::{Only, has_token, is_token, list, only},
     key::Key,
     rejection::Rejection,
@@ -55,7 +56,7 @@ impl<'a> Offer<'a> {
             extended_connect(head)?;
         }
         version(&head.headers)?;
-        Ok(Self {
+        let offer = Self {
             key: http1.then(|| key(&head.headers)).transpose()?,
             host: host(head, http1)?,
             scheme: head.uri.scheme_str(),
@@ -66,7 +67,9 @@ impl<'a> Offer<'a> {
             },
             protocols: protocols(&head.headers)?,
             headers: &head.headers,
-        })
+        };
+        extensions(&head.headers)?;
+        Ok(offer)
     }
 
     /// The subprotocols that the client offers, the one it likes best first.
@@ -180,6 +183,14 @@ fn protocols(headers: &HeaderMap) -> Result<Vec<&str>, Rejection> {
         }
     }
     Ok(names)
+}
+
+/// Whoever understands none of them still has to read them (RFC 6455, section 9.1).
+fn extensions(headers: &HeaderMap) -> Result<(), Rejection> {
+    for line in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
+        extension::parse(line.as_bytes()).map_err(|_| Rejection::InvalidExtensions)?;
+    }
+    Ok(())
 }
 
 /// Keeps the search for repeated names cheap whatever a client sends.

@@ -2,19 +2,21 @@
 
 use std::borrow::Cow;
 
+use super::headers::is_token;
+
 /// One element of the header.
 #[derive(Debug)]
-pub(super) struct Extension<'a> {
-    pub(super) name: &'a str,
-    pub(super) parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
+pub(in crate::ws) struct Extension<'a> {
+    pub(in crate::ws) name: &'a str,
+    pub(in crate::ws) parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
 /// The header is not what its grammar says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::ws) struct Malformed;
 
 /// The elements of one header line.
-pub(super) fn parse(line: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
+pub(in crate::ws) fn parse(line: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
     let line = std::str::from_utf8(line).map_err(|_| Malformed)?;
     let mut rest = Rest(line);
     let mut elements = Vec::new();
@@ -74,7 +76,7 @@ impl<'a> Rest<'a> {
         let end = self
             .0
             .bytes()
-            .position(|b| !is_token(b))
+            .position(|byte| !is_token(&[byte]))
             .unwrap_or(self.0.len());
         let (token, rest) = self.0.split_at(end);
         self.0 = rest;
@@ -96,8 +98,7 @@ impl<'a> Rest<'a> {
                 '"' => {
                     self.0 = &self.0[at + 1..];
                     // "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
-                    let token = !value.is_empty() && value.bytes().all(is_token);
-                    return if token {
+                    return if is_token(value.as_bytes()) {
                         Ok(Cow::Owned(value))
                     } else {
                         Err(Malformed)
@@ -109,9 +110,4 @@ impl<'a> Rest<'a> {
         }
         Err(Malformed)
     }
-}
-
-/// RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
