@@ -39,6 +39,7 @@ fn server(
                     let response = Response::builder().status(status);
                     response
                         .header("retry-after", retry_after)
+                        .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
                         .body(Body::empty())
                         .unwrap()
                 }
@@ -56,6 +57,14 @@ async fn echo(mut socket: WebSocket) {
 
 /// Moves the clock in steps until the task has ended; how far it had to go.
 async fn until<T>(clock: &ManualClock, task: &tokio::task::JoinHandle<T>) -> Duration {
+    in_steps(clock, task, Duration::from_millis(50)).await
+}
+
+async fn in_steps<T>(
+    clock: &ManualClock,
+    task: &tokio::task::JoinHandle<T>,
+    step: Duration,
+) -> Duration {
     let start = clock.now();
     for _ in 0..1_000_000 {
         for _ in 0..20 {
@@ -64,7 +73,7 @@ async fn until<T>(clock: &ManualClock, task: &tokio::task::JoinHandle<T>) -> Dur
         if task.is_finished() {
             break;
         }
-        clock.advance(Duration::from_millis(50));
+        clock.advance(step);
     }
     clock.now() - start
 }
@@ -92,6 +101,28 @@ async fn tries_again_until_it_is_open() {
     let mut socket = task.await.unwrap();
     socket.send("hi").await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Some(Message::text("hi")));
+}
+
+/// A date is held against the server's own; and nobody is made to wait for more than an hour.
+#[tokio::test]
+async fn waits_until_the_date_that_the_server_names() {
+    for (retry_after, seconds) in [
+        ("Sun, 06 Nov 1994 08:50:07 GMT", 30),
+        ("Mon, 07 Nov 1994 08:49:37 GMT", 3600),
+        ("7200", 3600),
+    ] {
+        let clock = ManualClock::new();
+        let server = server(&[(503, retry_after)], &Faults::new());
+        let mut connections =
+            Connector::new().reconnecting(server, clock.clone(), async || request());
+        let task = tokio::spawn(async move { connections.next().await.unwrap().0 });
+        let waited = in_steps(&clock, &task, Duration::from_secs(1)).await;
+        let least = Duration::from_secs(seconds);
+        assert!(
+            (least..=least * 2).contains(&waited),
+            "{retry_after}: {waited:?}"
+        );
+    }
 }
 
 #[tokio::test]

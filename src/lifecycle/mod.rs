@@ -42,6 +42,7 @@ mod observer;
 mod policy;
 mod random;
 mod refusal;
+mod retry_after;
 mod slot;
 #[cfg(not(feature = "tracing"))]
 #[path = "no_span.rs"]
@@ -68,6 +69,6 @@ pub use self::{
     stats::{EndReason, Stats, StreamKind},
 };
 pub(crate) use self::{
-    backoff::Attempts, control::Life, limit::Permit, random::random, slot::Slot, stall::Turn,
-    stats::Tally,
+    backoff::Attempts, control::Life, limit::Permit, random::random, retry_after::retry_after,
+    slot::Slot, stall::Turn, stats::Tally,
 };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Response, response::Parts};
 
 use crate::{
-    lifecycle::random,
+    lifecycle::{random, retry_after},
     rt::{BoxSleep, DynTimer, Timer},
     sse::{Decoder, Error, Limits, Text},
     trace::{debug, trace},
@@ -20,7 +20,6 @@ use super::{
     reading::{Reading, Watch},
     redirect::Detour,
     retry::{Next, Outcome, Retry},
-    retry_after::retry_after,
 };
 
 /// Connects, reads, waits, and connects again.

@@ -13,7 +13,6 @@ mod link;
 mod reading;
 mod redirect;
 mod retry;
-mod retry_after;
 mod source;
 mod update;
 

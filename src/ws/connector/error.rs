@@ -4,9 +4,9 @@ use std::{
     time::Duration,
 };
 
-use http::{Response, StatusCode, header::RETRY_AFTER};
+use http::{Response, StatusCode};
 
-use crate::{BoxError, ws::handshake::InvalidAnswer};
+use crate::{BoxError, lifecycle::retry_after, ws::handshake::InvalidAnswer};
 
 /// A WebSocket could not be opened.
 ///
@@ -109,20 +109,13 @@ impl<R> ConnectError<R> {
         Self(Box::new(Kind::GaveUp))
     }
 
-    /// How long the server asks to be left alone, in seconds; a date would need a clock. An hour at most.
+    /// How long the server asks to be left alone. An hour at most.
     pub(super) fn retry_after(&mut self) -> Option<Duration> {
         let Kind::Refused(_, response) = &mut *self.0 else {
             return None;
         };
         let response = response.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let seconds: u64 = response
-            .headers()
-            .get(RETRY_AFTER)?
-            .to_str()
-            .ok()?
-            .parse()
-            .ok()?;
-        Some(Duration::from_secs(seconds.min(3600)))
+        retry_after(response.headers()).map(|wait| wait.min(Duration::from_secs(3600)))
     }
 
     pub(super) fn io(error: io::Error) -> Self {

@@ -9,7 +9,7 @@ use http::{
 
 /// How long the server asks to wait: a number of seconds, or a date, which is held against the server's own `Date`,
 /// so that no clock is asked and none has to agree.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
