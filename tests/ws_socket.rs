@@ -3,7 +3,9 @@
 #[path = "support/script.rs"]
 mod script;
 
-use script::{Far, Frame, Near, Run, transport};
+use std::time::Duration;
+
+use script::{Clock, Far, Frame, Near, Run, transport};
 use tower_realtime::ws::{self, CloseCode, CloseFrame, Closed, ClosedBy, Endpoint, WebSocket};
 
 async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
@@ -352,6 +354,54 @@ fn a_client_sends_and_receives_by_itself() {
     far.send(Frame::close(1000, "").plain());
     run.go();
     assert_eq!(run.output.unwrap().unwrap().as_text(), Some("hello"));
+}
+
+/// On a clock that stands: nothing here ends by a time-out.
+#[test]
+fn recv_completes_the_close_before_it_says_none() {
+    for client in [true, false] {
+        let (near, far) = transport();
+        let (endpoint, close) = if client {
+            (Endpoint::client(), Frame::close(4001, "bye").plain())
+        } else {
+            (Endpoint::server(), Frame::close(4001, "bye").masked())
+        };
+        let mut socket = endpoint.timer(Clock::default().timer()).open(near);
+        let mut run = Run::new(async move { (socket.recv().await.unwrap(), socket) });
+        far.room(3);
+        far.send(close);
+        run.go();
+        assert!(!run.is_done(), "the answer is not out, client: {client}");
+        far.room(None);
+        run.go();
+        assert_eq!(far.frames(), [Frame::close(4001, "")]);
+        // The server ends the transport first (RFC 6455, section 7.1.1).
+        assert_eq!(far.is_shut(), !client);
+        assert!(
+            !run.is_done(),
+            "the peer's end has not come, client: {client}"
+        );
+        far.end();
+        run.go();
+        let (message, _socket) = run.output.unwrap();
+        assert_eq!(message, None);
+    }
+}
+
+#[test]
+fn recv_waits_for_the_close_as_long_as_its_timeout_at_most() {
+    let ((near, far), clock) = (transport(), Clock::default());
+    let mut socket = Endpoint::client().timer(clock.timer()).open(near);
+    let mut run = Run::new(async move { socket.recv().await });
+    far.room(0);
+    far.send(Frame::close(1000, "").plain());
+    run.go();
+    clock.turn(Duration::from_millis(4_999));
+    run.go();
+    assert!(!run.is_done());
+    clock.turn(Duration::from_millis(1));
+    run.go();
+    assert_eq!(run.output.unwrap().unwrap(), None);
 }
 
 #[test]

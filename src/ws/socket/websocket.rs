@@ -82,7 +82,9 @@ impl WebSocket {
 
     /// The next message; `None` when the connection has ended, whoever ended it and however.
     ///
-    /// [`closed`](Self::closed) says how. Messages that came before the end are given out first.
+    /// [`closed`](Self::closed) says how. Messages that came before the end are given out first. A socket that is
+    /// driven by its own methods completes the close first, within the close time-out when there is a timer: it may
+    /// be dropped after that.
     ///
     /// # Errors
     ///
@@ -277,11 +279,16 @@ impl WebSocket {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        let received = self.shared.poll_recv(&mut self.taken, cx);
-        if received.is_ready() || !self.drive(cx) {
-            return received;
+        let mut received = self.shared.poll_recv(&mut self.taken, cx);
+        if received.is_pending() && self.drive(cx) {
+            received = self.shared.poll_recv(&mut self.taken, cx);
         }
-        self.shared.poll_recv(&mut self.taken, cx)
+        // Who sees the end drops the socket, and over HTTP/2 a transport that is dropped takes the close frame with it
+        // that has not left yet: so the end is given out once it is complete.
+        if matches!(received, Poll::Ready(Ok(None))) && self.driver.is_some() {
+            ready!(self.poll_closed(cx));
+        }
+        received
     }
 
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -343,7 +350,9 @@ impl Stream for WebSocket {
 
 impl FusedStream for WebSocket {
     fn is_terminated(&self) -> bool {
-        self.taken.messages.is_empty() && self.shared.lock().is_exhausted()
+        let state = self.shared.lock();
+        let driven = self.driver.is_none() || state.closed.is_some();
+        driven && self.taken.messages.is_empty() && state.is_exhausted()
     }
 }
 
