@@ -373,12 +373,8 @@ async fn another_library_s_route_works_over_http2() {
     assert_eq!(refused.status(), Some(StatusCode::BAD_REQUEST));
 }
 
-#[tokio::test]
-async fn gives_up_a_connection_that_never_comes() {
-    let clock = ManualClock::new();
-    let acceptor = Acceptor::new()
-        .timer(clock.clone())
-        .handshake_timeout(Duration::from_secs(3));
+/// A request whose connection never comes.
+fn hopeless() -> Request {
     let mut request = request("/");
     let headers = [
         ("host", "a"),
@@ -394,17 +390,45 @@ async fn gives_up_a_connection_that_never_comes() {
     }
     let never = OnUpgrade::new(std::future::pending::<std::io::Result<Upgraded>>());
     request.extensions_mut().insert(never);
-    let (response, socket) = acceptor.accept::<_, Body>(request).unwrap();
-    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    let socket = tokio::spawn(socket);
-    while clock.sleepers() == 0 {
+    request
+}
+
+#[tokio::test]
+async fn gives_up_a_connection_that_never_comes() {
+    let by_default = Acceptor::new();
+    let own = Acceptor::new().handshake_timeout(Duration::from_secs(3));
+    for (acceptor, seconds) in [(by_default, 10), (own, 3)] {
+        let clock = ManualClock::new();
+        let acceptor = acceptor.timer(clock.clone());
+        let (response, socket) = acceptor.accept::<_, Body>(hopeless()).unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let socket = tokio::spawn(socket);
+        while clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(Duration::from_secs(seconds - 1));
         tokio::task::yield_now().await;
+        assert!(!socket.is_finished());
+        clock.advance(Duration::from_secs(1));
+        assert!(socket.await.unwrap().unwrap_err().is_timeout());
     }
-    clock.advance(Duration::from_secs(2));
-    tokio::task::yield_now().await;
-    assert!(!socket.is_finished());
-    clock.advance(Duration::from_secs(1));
-    assert!(socket.await.unwrap().unwrap_err().is_timeout());
+}
+
+/// The task of `upgrade` ends as well, by the clock of its runtime.
+#[tokio::test(start_paused = true)]
+async fn the_task_does_not_outlive_a_connection_that_never_comes() {
+    let (sender, ended) = tokio::sync::oneshot::channel::<()>();
+    let mut request = hopeless();
+    let never = OnUpgrade::new(async move {
+        std::future::pending::<std::io::Result<Upgraded>>().await?;
+        drop(sender);
+        unreachable!("it never comes")
+    });
+    request.extensions_mut().insert(never);
+    let start = tokio::time::Instant::now();
+    let _: Response = Acceptor::new().upgrade(request, Tokio, echo);
+    ended.await.unwrap_err();
+    assert_eq!(start.elapsed().as_secs(), 10);
 }
 
 #[test]
