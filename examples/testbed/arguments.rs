@@ -25,6 +25,8 @@ pub(crate) enum Stack {
     #[default]
     Hyper,
     Axum,
+    /// hyper, with every layer of `tower_realtime::layers` around, to measure what they cost.
+    Layers,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,7 +122,10 @@ impl std::str::FromStr for Stack {
         match name {
             "hyper" => Ok(Self::Hyper),
             "axum" => Ok(Self::Axum),
-            _ => Err(Fault(format!("--stack is hyper or axum, not {name}"))),
+            "layers" => Ok(Self::Layers),
+            _ => Err(Fault(format!(
+                "--stack is hyper, axum or layers, not {name}"
+            ))),
         }
     }
 }

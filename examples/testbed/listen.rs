@@ -13,7 +13,12 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceBuilder;
-use tower_realtime::ws::Http2Layer;
+use tower_realtime::{
+    layers::{AgeLayer, DrainLayer, ObserveLayer, StreamLimitLayer},
+    lifecycle::{Drain, MaxAge, StreamLimit},
+    rt::Tokio,
+    ws::Http2Layer,
+};
 
 use crate::{
     arguments::Stack,
@@ -56,8 +61,23 @@ pub(crate) async fn serve(
             let service = layers.service(endpoints::router(testbed));
             accept(plain, secure, TowerToHyperService::new(service)).await
         }
+        Stack::Layers => {
+            let (drain, limit) = (Drain::new(Tokio), StreamLimit::new(1 << 20));
+            let service = layers
+                .layer(DrainLayer::new(&drain))
+                .layer(StreamLimitLayer::new(&limit))
+                .layer(AgeLayer::new(Tokio, MaxAge::new(A_DAY)))
+                .layer(ObserveLayer::new())
+                .service_fn(move |request| {
+                    let testbed = Arc::clone(&testbed);
+                    async move { Ok::<_, Infallible>(testbed.answer(request).await) }
+                });
+            accept(plain, secure, TowerToHyperService::new(service)).await
+        }
     }
 }
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn note_arrival(mut request: Request<Incoming>) -> Request<Incoming> {
     let arrived = Arrived(request.version(), request.method().clone());

@@ -2,7 +2,7 @@
 //! server: `examples/sse_axum.rs` and its neighbours are.
 //!
 //! ```text
-//! testbed --listen ADDR [--tls ADDR --cert FILE --key FILE] [--stack hyper|axum]
+//! testbed --listen ADDR [--tls ADDR --cert FILE --key FILE] [--stack hyper|axum|layers]
 //!         [--deflate [--no-context-takeover] [--level N]] [--same-origin]
 //! ```
 //!
