@@ -32,12 +32,10 @@
 //! # Features
 //!
 //! Event streams need none. `ws` and `hyper` are on by default; `http2`, `deflate`, `json`, `compression`, `tokio`,
-//! `smol`, `tracing`, `redis`, `axum` and `signed-ids` are not; `full` is all of them. A feature switches a dependency on and never
+//! `smol`, `tracing`, `redis` and `signed-ids` are not; `full` is all of them. A feature switches a dependency on and never
 //! changes how something behaves.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "axum")]
-pub mod axum;
 pub mod guide;
 pub mod layers;
 pub mod lifecycle;

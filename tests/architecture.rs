@@ -73,14 +73,13 @@ const ORDER: &[&[&str]] = &[
     &["lifecycle", "topic"],
     &["sse", "ws"],
     &["log"],
-    &["layers", "loopback", "axum"],
+    &["layers", "loopback"],
     &["guide"],
 ];
 
 /// Crates that could be replaced, and the only files that may name them.
 const EDGES: &[(&str, &[&str])] = &[
     ("async_tungstenite", &["ws/socket/tungstenite.rs"]),
-    ("axum_core", &["axum.rs"]),
     ("flate2", &["ws/deflate/codec.rs"]),
     (
         "hyper",
