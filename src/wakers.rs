@@ -55,16 +55,17 @@ impl WakerSet {
     }
 
     /// Remembers whom to wake for `key`, in place of whom it remembered before.
-    pub(crate) fn wait(&mut self, key: &Key, waker: &Waker) {
+    ///
+    /// What it remembered is returned, to be dropped after the lock: the last waker of a task may drop the task, and
+    /// that may want the lock.
+    #[must_use = "foreign code runs when it drops"]
+    pub(crate) fn wait(&mut self, key: &Key, waker: &Waker) -> Option<Waker> {
         let slot = &mut self.slots[key.0 as usize];
-        match &mut slot.waker {
-            Some(known) => known.clone_from(waker),
-            empty => *empty = Some(waker.clone()),
-        }
         if !slot.queued {
             slot.queued = true;
             self.queue.push(key.0);
         }
+        replace(&mut slot.waker, waker)
     }
 
     /// Ends a membership; its waker is returned, to be dropped after the lock.
@@ -88,6 +89,15 @@ impl WakerSet {
         }
         Wakers(wakers)
     }
+}
+
+/// Remembers `waker`, and returns another that was remembered before, to be dropped after the lock.
+#[must_use = "foreign code runs when it drops"]
+pub(crate) fn replace(known: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+    if known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        return None;
+    }
+    known.replace(waker.clone())
 }
 
 /// Wakers on their way out of a [`WakerSet`].
@@ -125,9 +135,9 @@ mod tests {
         let (count, mut set) = (Arc::new(Count::default()), WakerSet::new());
         let waker = Waker::from(Arc::clone(&count));
         let (a, b, idle) = (set.insert(), set.insert(), set.insert());
-        set.wait(&a, &waker);
-        set.wait(&a, &waker);
-        set.wait(&b, &waker);
+        drop(set.wait(&a, &waker));
+        drop(set.wait(&a, &waker));
+        drop(set.wait(&b, &waker));
         set.take().wake();
         set.take().wake();
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
@@ -141,7 +151,7 @@ mod tests {
         let stays = set.insert();
         for _ in 0..1_000 {
             let key = set.insert();
-            set.wait(&key, &waker);
+            drop(set.wait(&key, &waker));
             drop(set.remove(key));
         }
         assert!(set.slots.len() == 2 && set.queue.len() <= 2);

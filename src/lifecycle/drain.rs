@@ -230,7 +230,9 @@ impl Waiting {
             return Poll::Ready(found);
         }
         let key = self.key.get_or_insert_with(|| state.waiting.insert());
-        state.waiting.wait(key, cx.waker());
+        let replaced = state.waiting.wait(key, cx.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }

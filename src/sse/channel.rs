@@ -12,7 +12,7 @@ use futures_core::Stream;
 use super::Encoded;
 use crate::{
     BoxError,
-    wakers::{Key, WakerSet},
+    wakers::{Key, WakerSet, replace},
 };
 
 /// Events that are pushed: a sender for a producer that doesn't want to be a stream, and the stream for
@@ -195,10 +195,9 @@ impl Stream for Receiver {
         if state.senders == 0 || state.is_closed {
             return Poll::Ready(None);
         }
-        match &mut state.reader {
-            Some(known) => known.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        let replaced = replace(&mut state.reader, cx.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -206,11 +205,16 @@ impl Stream for Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        let queue = std::mem::take(&mut state.queue);
+        // Senders may stay for long: they keep neither events nor the reader's task.
+        let left = (
+            std::mem::take(&mut state.queue),
+            state.reader.take(),
+            state.failure.take(),
+        );
         let wakers = state.close();
         drop(state);
         wakers();
-        drop(queue);
+        drop(left);
     }
 }
 
@@ -257,7 +261,9 @@ impl<'a> Place<'a> {
         }
         let set = (self.set)(&mut state);
         let key = self.key.get_or_insert_with(|| set.insert());
-        set.wait(key, cx.waker());
+        let replaced = set.wait(key, cx.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }

@@ -114,7 +114,9 @@ impl<T: Clone> Subscription<T> {
         state.expire(&mut dropped);
         let read = self.reader.read(&mut state, &mut dropped);
         if read.is_none() && !state.closed {
-            state.readers.wait(key, cx.waker());
+            let replaced = state.readers.wait(key, cx.waker());
+            drop(state);
+            drop(replaced);
             return Poll::Pending;
         }
         drop(state);
