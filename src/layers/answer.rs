@@ -59,6 +59,7 @@ impl Answer {
             Refusal::Rate { wait } => self.retry_after.max(wait),
             _ => self.retry_after,
         };
+        let least = least.min(LONGEST);
         least + least.mul_f64(f64::from(random()) / f64::from(u32::MAX))
     }
 }
@@ -91,3 +92,6 @@ pub(super) fn retry(wait: Duration) -> Bytes {
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
+
+/// A hundred years: nobody waits for longer, and no sum overflows.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);

@@ -123,6 +123,15 @@ impl Place {
     }
 }
 
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Never polled: the guard is still in the request's extensions, which the handler may have kept.
+        if let Self::Slot(slot, _) = self {
+            drop(slot.take());
+        }
+    }
+}
+
 impl Hold {
     /// Takes the guard over if that has not been done, and asks it for orders.
     fn listen(&mut self, closing: &mut Option<Closing>, cx: &mut Context<'_>) {

@@ -58,7 +58,8 @@ pub(crate) fn share(whole: Duration, random: u32) -> Duration {
 /// Picked one by one, times clump: of 2,000 in 5 s some 10 ms see a dozen and others none.
 pub(crate) fn slot(whole: Duration, index: u32, count: u32, random: u32) -> Duration {
     let part = whole / count.max(1);
-    part.saturating_mul(index) + share(part, random)
+    part.saturating_mul(index)
+        .saturating_add(share(part, random))
 }
 
 #[cfg(test)]

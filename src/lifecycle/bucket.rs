@@ -15,7 +15,12 @@ impl Bucket {
     pub(crate) const fn new(burst: u32, per: Duration) -> Self {
         Self {
             burst,
-            per,
+            // A hundred years, so that no sum overflows.
+            per: if per.as_secs() < u32::MAX as u64 {
+                per
+            } else {
+                Duration::from_secs(u32::MAX as u64)
+            },
             spent_until: Duration::ZERO,
         }
     }

@@ -108,7 +108,12 @@ impl StreamControl {
     pub fn expire_when(&self, entitlement: impl Future<Output = ()> + Send + 'static) {
         let entitlement: Task = Box::pin(entitlement);
         // What it replaces is foreign code: dropped after the lock.
-        let _replaced = self.0.tell(|orders| orders.expiry.replace(entitlement));
+        let _replaced = self.0.tell(|orders| {
+            if orders.ended {
+                return Some(entitlement); // nobody would wait for it
+            }
+            orders.expiry.replace(entitlement)
+        });
     }
 
     /// Lets a drain wait for this stream to end by itself, until the drain's deadline.

@@ -202,7 +202,7 @@ impl Started {
     /// What is left until the deadline, and a little for the streams to notice it first.
     fn rest(&self) -> Duration {
         let rest = self.policy.deadline.saturating_sub(self.at.elapsed());
-        rest + Duration::from_millis(250)
+        rest.saturating_add(Duration::from_millis(250))
     }
 }
 

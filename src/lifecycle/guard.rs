@@ -81,7 +81,8 @@ enum Age {
 enum Draining {
     #[default]
     No,
-    Waiting(BoxSleep, DrainOrder),
+    /// Until its turn, which is this long after the start.
+    Waiting(BoxSleep, Duration, DrainOrder),
     Closing(BoxSleep, Closing),
 }
 
@@ -162,7 +163,7 @@ impl StreamGuard {
                 this.members.iter_mut().for_each(Member::force);
             }
             this.record.ordered.get_or_insert(closing.reason);
-            this.times.relax();
+            this.times.relax(closing.pace);
             return Poll::Ready(closing);
         }
         Poll::Pending
@@ -265,8 +266,8 @@ impl Inner {
         let (closing, _replaced) = self.life.news(|orders| {
             let replaced = orders.expiry.take().map(|new| times.expiry.replace(new));
             if let Some(order) = orders.drain.take() {
-                times.drain =
-                    Draining::Waiting(order.timer.sleep(order.turn(orders.finish_first)), order);
+                let turn = order.turn(orders.finish_first);
+                times.drain = Draining::Waiting(order.timer.sleep(turn), turn, order);
             }
             (orders.close.take(), replaced)
         })?;
@@ -330,11 +331,11 @@ impl Times {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Option<Closing> {
         match &mut self.drain {
             Draining::No => None,
-            Draining::Waiting(sleep, order) => {
+            Draining::Waiting(sleep, turn, order) => {
                 if !ready(sleep, cx) {
                     return None;
                 }
-                let rest = order.deadline.saturating_sub(order.after);
+                let rest = order.deadline.saturating_sub(*turn);
                 let closing = order.closing.clone();
                 let forced = Closing {
                     pace: Pace::Forced,
@@ -355,9 +356,12 @@ impl Times {
     }
 
     /// Once the stream is closing, only a drain's deadline is left.
-    fn relax(&mut self) {
+    fn relax(&mut self, pace: Pace) {
         self.age = Age::None;
-        self.expiry = None;
+        // What ends gently may stand in the middle of an event for long: it still ends when its entitlement does.
+        if pace > Pace::Gentle {
+            self.expiry = None;
+        }
     }
 }
 

@@ -66,7 +66,9 @@ impl DrainPolicy {
             pace: Pace::Gentle,
             code: self.code,
             text: self.text.into(),
-            retry: self.retry.map(|base| base + age::share(base, random())),
+            retry: self
+                .retry
+                .map(|base| base.saturating_add(age::share(base, random()))),
         }
     }
 }
