@@ -11,13 +11,16 @@ pub(super) enum Field {
 
 /// The field of a line that is not blank, and where its value begins; `None` for what is to be ignored: comments
 /// and names that are unknown, which are compared literally, with case.
+#[inline]
 pub(super) fn parse(line: &[u8]) -> Option<(Field, usize)> {
-    let (field, rest) = match line {
-        [b'd', b'a', b't', b'a', rest @ ..] => (Field::Data, rest),
-        [b'e', b'v', b'e', b'n', b't', rest @ ..] => (Field::Event, rest),
-        [b'i', b'd', rest @ ..] => (Field::Id, rest),
-        [b'r', b'e', b't', b'r', b'y', rest @ ..] => (Field::Retry, rest),
-        _ => return None,
+    let (field, rest) = if let Some(rest) = line.strip_prefix(b"data") {
+        (Field::Data, rest)
+    } else if let Some(rest) = line.strip_prefix(b"event") {
+        (Field::Event, rest)
+    } else if let Some(rest) = line.strip_prefix(b"id") {
+        (Field::Id, rest)
+    } else {
+        (Field::Retry, line.strip_prefix(b"retry")?)
     };
     let name = line.len() - rest.len();
     match rest {

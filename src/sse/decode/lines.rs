@@ -16,6 +16,8 @@ pub(super) struct Lines {
     cr: usize,
     /// The start of a line whose end has not come.
     cut: String,
+    /// How long the last line was that came in several chunks: the next one may be like it.
+    expected: usize,
     /// The last line ended with the CR that ended its chunk: an LF that follows belongs to it.
     after_cr: bool,
     /// The chunk holds nothing more.
@@ -94,6 +96,9 @@ impl Lines {
         let start = self.at;
         let end = self.lf.min(self.cr);
         if end == self.chunk.len() {
+            if self.cut.is_empty() && start < end {
+                self.cut.reserve(self.expected);
+            }
             self.cut.push_str(&self.chunk[start..]);
             self.at = end;
             self.used_up = true;
@@ -104,6 +109,7 @@ impl Lines {
             return Some(Line::Here(start..end));
         }
         self.cut.push_str(&self.chunk[start..end]);
+        self.expected = (self.cut.len() + self.cut.len() / 8).min(EXPECTED);
         Some(Line::Joined)
     }
 
@@ -219,5 +225,7 @@ fn repeated(bytes: &[u8], period: usize) -> usize {
 
 /// Lines up to here are searched byte by byte, which is faster than to set up a vector search.
 const SHORT: usize = 32;
+/// More than this is not set aside before it comes.
+const EXPECTED: usize = 128 * 1024;
 /// What is kept of the memory for lines that came in pieces.
 const KEPT: usize = 16 * 1024;
