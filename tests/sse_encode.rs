@@ -138,6 +138,17 @@ fn values_that_json_cannot_say_are_an_error() {
     assert!(std::error::Error::source(&error).is_some());
 }
 
+/// The room for short texts is counted, that for long ones is estimated.
+#[test]
+fn nothing_but_line_breaks_is_as_many_lines() {
+    for n in 250..260 {
+        let lines = "data: \n".repeat(n + 1);
+        for form in ["\n", "\r", "\r\n"] {
+            assert_eq!(text(Event::new(form.repeat(n))), format!("{lines}\n"));
+        }
+    }
+}
+
 #[test]
 fn a_clone_shares_its_bytes() {
     let encoded = Encoded::from(Event::new("x"));

@@ -56,13 +56,13 @@ impl From<Comment> for Encoded {
     }
 }
 
-pub(super) const DATA: &[u8] = b"data: ";
-pub(super) const COMMENT: &[u8] = b": ";
+pub(super) const DATA: &[u8; 6] = b"data: ";
+pub(super) const COMMENT: &[u8; 2] = b": ";
 
 /// Appends the lines of `text`, each behind `prefix` and ended.
 ///
 /// CR, LF and CRLF are one break each (WHATWG HTML, section 9.2.5).
-pub(super) fn lines(out: &mut Vec<u8>, prefix: &[u8], text: &[u8]) {
+pub(super) fn lines<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], text: &[u8]) {
     match memchr::memchr2(b'\r', b'\n', text) {
         Some(first) => split(out, prefix, text, first),
         None => {
@@ -76,7 +76,7 @@ pub(super) fn lines(out: &mut Vec<u8>, prefix: &[u8], text: &[u8]) {
 }
 
 /// Ends the lines of an `out` that begins with `prefix` and goes on with text of any kind.
-pub(super) fn seal(prefix: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+pub(super) fn seal<const N: usize>(prefix: &[u8; N], mut out: Vec<u8>) -> Vec<u8> {
     let text = &out[prefix.len()..];
     if let Some(first) = memchr::memchr2(b'\r', b'\n', text) {
         let mut lines = Vec::new();
@@ -90,8 +90,8 @@ pub(super) fn seal(prefix: &[u8], mut out: Vec<u8>) -> Vec<u8> {
 
 /// Appends the lines of a text whose first line break is at `first`.
 #[inline(never)]
-fn split(out: &mut Vec<u8>, prefix: &[u8], mut text: &[u8], first: usize) {
-    out.reserve(text.len() + text.len() / 8 + 4 * prefix.len());
+fn split<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], mut text: &[u8], first: usize) {
+    out.reserve(room(text, N));
     out.extend_from_slice(prefix);
     // Most texts know no CR. Then each line goes over together with its LF, and the search is for one byte.
     if memchr::memchr(b'\r', &text[first..]).is_none() {
@@ -109,4 +109,17 @@ fn split(out: &mut Vec<u8>, prefix: &[u8], mut text: &[u8], first: usize) {
     }
     out.extend_from_slice(text);
     out.push(b'\n');
+}
+
+/// The room that the lines of a text with line breaks need, behind prefixes of `prefix` bytes.
+///
+/// A short text gets it exactly (but for CRLF): bytes with room to spare are shared at the price of another
+/// allocation. To count the breaks of a long one costs more than that.
+fn room(text: &[u8], prefix: usize) -> usize {
+    if text.len() > 255 {
+        return text.len() + text.len() / 8 + 4 * prefix;
+    }
+    let is_break = |byte: &u8| u8::from(*byte == b'\n') + u8::from(*byte == b'\r');
+    let breaks: u8 = text.iter().map(is_break).sum();
+    text.len() + (usize::from(breaks) + 1) * prefix + 2
 }
