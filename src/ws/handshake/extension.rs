@@ -97,12 +97,9 @@ impl<'a> Rest<'a> {
             match c {
                 '"' => {
                     self.0 = &self.0[at + 1..];
-                    // "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
-                    return if is_token(value.as_bytes()) {
-                        Ok(Cow::Owned(value))
-                    } else {
-                        Err(Malformed)
-                    };
+                    // It "MUST conform to the 'token' ABNF" as well; where it does not, no parameter has such a value,
+                    // and the offer is declined and not the handshake failed (RFC 7692, section 7.1.2).
+                    return Ok(Cow::Owned(value));
                 }
                 '\\' => value.push(characters.next().ok_or(Malformed)?.1),
                 c => value.push(c),
