@@ -32,6 +32,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// Nothing: layers around that answer by themselves, such as time-outs, make their bodies so.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Bytes::new().into()
+    }
+}
+
 impl<B> From<Bytes> for ResponseBody<B> {
     fn from(text: Bytes) -> Self {
         Self {
