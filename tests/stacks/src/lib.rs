@@ -1,12 +1,22 @@
 //! What every stack serves here, and what is asked of it.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{Request, Response, StatusCode, header::ORIGIN};
-use http_body_util::Empty;
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{ACCEPT, ACCEPT_ENCODING, ORIGIN},
+};
+use http_body_util::{BodyExt, Empty};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo},
@@ -14,7 +24,14 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tower::Service;
+use tower::{Service, ServiceBuilder, service_fn};
+use tower_http::{
+    compression::CompressionLayer,
+    cors::CorsLayer,
+    map_response_body::MapResponseBodyLayer,
+    timeout::TimeoutLayer,
+    trace::{HttpMakeClassifier, TraceLayer},
+};
 use tower_realtime::{
     BoxError,
     rt::Tokio,
@@ -27,7 +44,67 @@ pub async fn answer<B>(request: Request<B>) -> Response<Body> {
     match request.uri().path() {
         "/ws" => Acceptor::new().upgrade(request, Tokio, echo),
         "/sse" => ticks(),
-        _ => Response::new(Body::from("a page")),
+        _ => Response::new(Body::from(page())),
+    }
+}
+
+/// Long enough for tower-http to compress it.
+pub fn page() -> String {
+    "a page ".repeat(100)
+}
+
+/// What most servers have around them.
+pub fn layers() -> (
+    TraceLayer<HttpMakeClassifier>,
+    CorsLayer,
+    CompressionLayer,
+    TimeoutLayer,
+) {
+    let timeout = Duration::from_secs(10);
+    (
+        TraceLayer::new_for_http(),
+        CorsLayer::permissive(),
+        CompressionLayer::new(),
+        TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout),
+    )
+}
+
+/// The application in its layers, for adapters that take a tower service.
+pub fn application<B: hyper::body::Body + Send + 'static>()
+-> impl Service<Request<B>, Response = Response<Exclusive>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync {
+    ServiceBuilder::new()
+        .layer(MapResponseBodyLayer::new(|body| {
+            Exclusive::new(Body::new(body))
+        }))
+        .layer(layers())
+        .service(service_fn(async |request: Request<B>| {
+            Ok::<_, Infallible>(answer(request).await)
+        }))
+}
+
+/// A body that is `Sync` whatever is inside, as the adapters of warp, poem and salvo want it. Nobody ever waits for
+/// its lock.
+pub struct Exclusive(Mutex<Body>);
+
+impl Exclusive {
+    pub fn new(body: Body) -> Self {
+        Self(Mutex::new(body))
+    }
+}
+
+impl hyper::body::Body for Exclusive {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+        let body = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(body).poll_frame(cx)
     }
 }
 
@@ -87,34 +164,42 @@ pub async fn check_http1(address: SocketAddr) {
         .await
         .expect("a WebSocket");
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert!(!response.headers().contains_key("content-encoding"));
+    check_layers(response.headers());
     echoes(socket).await;
 
     let foreign = request(address, "ws", "/ws", Some("https://evil.example"));
     let refused = connect
         .connect(client.clone(), foreign)
         .await
-        .err()
-        .expect("a refusal");
+        .expect_err("a refusal");
     assert_eq!(refused.status(), Some(StatusCode::FORBIDDEN));
 
-    let page = client
+    let response = client
         .request(request(address, "http", "/page", None))
         .await
         .expect("a page");
-    assert_eq!(page.status(), StatusCode::OK);
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let body = response.into_body().collect().await.expect("a whole page");
+    assert!((1..page().len()).contains(&body.to_bytes().len()));
 }
 
-/// Asks for the event stream, compressed where the stack does that.
+/// The layers are there, and leave a WebSocket as it is.
+fn check_layers(headers: &HeaderMap) {
+    assert_eq!(headers["access-control-allow-origin"], "*");
+    assert!(!headers.contains_key("content-encoding"));
+}
+
+/// Asks for the event stream, which no layer holds back.
 pub async fn check_sse(address: SocketAddr) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let mut request = request(address, "http", "/sse", None);
-    request.headers_mut().insert(
-        "accept",
-        http::HeaderValue::from_static("text/event-stream"),
-    );
+    let accept = HeaderValue::from_static("text/event-stream");
+    request.headers_mut().insert(ACCEPT, accept);
     let response = client.request(request).await.expect("an event stream");
     assert_eq!(response.headers()["content-type"], "text/event-stream");
+    check_layers(response.headers());
     let mut events = EventStream::new(response.into_body());
     let first = tokio::time::timeout(Duration::from_secs(20), events.next()).await;
     let first = first
@@ -143,6 +228,7 @@ pub async fn check_http2(address: SocketAddr) {
             .await
             .expect("a WebSocket");
         assert_eq!(response.status(), StatusCode::OK);
+        check_layers(response.headers());
         for header in [
             "connection",
             "upgrade",
@@ -157,8 +243,7 @@ pub async fn check_http2(address: SocketAddr) {
     let refused = connect
         .connect(client.clone(), foreign)
         .await
-        .err()
-        .expect("a refusal");
+        .expect_err("a refusal");
     assert_eq!(refused.status(), Some(StatusCode::FORBIDDEN));
 }
 
@@ -179,9 +264,9 @@ fn request(
 ) -> Request<Empty<Bytes>> {
     let request = Request::get(format!("{scheme}://{address}{path}"));
     let mut request = request.body(Empty::new()).expect("a request");
-    let origin = origin.map(http::HeaderValue::from_static);
-    request
-        .headers_mut()
-        .extend(origin.map(|origin| (ORIGIN, origin)));
+    let origin = origin.map(HeaderValue::from_static);
+    let headers = request.headers_mut();
+    headers.extend(origin.map(|origin| (ORIGIN, origin)));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     request
 }

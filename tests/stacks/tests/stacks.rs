@@ -1,22 +1,20 @@
-//! WebSockets and event streams under each stack, with tower-http's layers around where the stack takes them.
+//! WebSockets and event streams under each stack, with tower-http's Trace, Cors, Compression and Timeout around.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::{Router, body::Body, routing::get};
-use http::{Request, Response, StatusCode, request::Parts};
-use stacks::{answer, check_http1, check_http2, check_sse, echo, listen, serve, ticks};
-use tower::{Layer, ServiceBuilder, service_fn};
-use tower_http::{
-    compression::CompressionLayer, cors::CorsLayer, timeout::TimeoutLayer, trace::TraceLayer,
+use http::{Request, request::Parts};
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
+use stacks::{
+    Exclusive, answer, application, check_http1, check_http2, check_sse, echo, layers, listen,
+    page, serve, ticks,
 };
+use tower::{Layer, ServiceBuilder, service_fn};
 use tower_realtime::{
     rt::Tokio,
-    ws::{Acceptor, Http2Layer, Rejection, WebSocket, WebSocketLayer, check_http2 as missed},
+    ws::{Http2Layer, Rejection, WebSocket, WebSocketLayer, check_http2 as missed},
 };
-
-fn timeout() -> TimeoutLayer {
-    TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(10))
-}
 
 async fn handler(socket: WebSocket, _: Parts) -> Result<(), tower_realtime::ws::Error> {
     echo(socket).await
@@ -26,15 +24,10 @@ async fn handler(socket: WebSocket, _: Parts) -> Result<(), tower_realtime::ws::
 async fn hyper() {
     let service = ServiceBuilder::new()
         .layer(Http2Layer::new())
-        .layer(TraceLayer::new_for_http())
-        .layer(CorsLayer::permissive())
-        .layer(CompressionLayer::new())
-        .layer(timeout())
-        .service(service_fn(
-            async |request: Request<hyper::body::Incoming>| {
-                Ok::<_, Infallible>(answer(request).await)
-            },
-        ));
+        .layer(layers())
+        .service(service_fn(async |request: Request<Incoming>| {
+            Ok::<_, Infallible>(answer(request).await)
+        }));
     let (listener, address) = listen().await;
     tokio::spawn(serve(listener, service));
     check_http1(address).await;
@@ -49,10 +42,7 @@ async fn axum() {
         .route("/ws", get(answer::<Body>))
         .route("/sse", get(answer::<Body>))
         .route("/page", get(answer::<Body>))
-        .layer(TraceLayer::new_for_http())
-        .layer(CorsLayer::permissive())
-        .layer(CompressionLayer::new())
-        .layer(timeout());
+        .layer(layers());
     assert_eq!(missed::<_, Body, _>(router.clone(), ["/ws"]).await, ["/ws"]);
     let app = Http2Layer::new().layer(router);
     let (listener, address) = listen().await;
@@ -69,9 +59,9 @@ async fn tonic() {
     let router = tonic::service::Routes::default()
         .into_axum_router()
         .route("/sse", get(async || ticks()))
-        .route("/page", get(async || "a page"));
+        .route("/page", get(async || page()));
     let service = ServiceBuilder::new()
-        .layer(TraceLayer::new_for_http())
+        .layer(layers())
         .layer(WebSocketLayer::new(Tokio, handler))
         .service(tonic::service::Routes::from(router));
     let (listener, address) = listen().await;
@@ -83,17 +73,23 @@ async fn tonic() {
 
 #[tokio::test]
 async fn warp() {
-    use warp::Filter;
-    let page = warp::path("page").map(|| "a page");
+    use warp::{Filter, Reply};
+    let events = warp::path("sse").map(|| {
+        let (parts, body) = ticks().into_parts();
+        let bytes = BodyDataStream::new(Exclusive::new(body));
+        let mut response = warp::reply::stream(bytes).into_response();
+        *response.headers_mut() = parts.headers;
+        response
+    });
     let service = ServiceBuilder::new()
-        .layer(TraceLayer::new_for_http())
-        .layer(CompressionLayer::new())
+        .layer(layers())
         .layer(WebSocketLayer::new(Tokio, handler))
-        .service(warp::service(page));
+        .service(warp::service(warp::path("page").map(page).or(events)));
     let (listener, address) = listen().await;
     tokio::spawn(serve(listener, service));
     check_http1(address).await;
     check_http2(address).await;
+    check_sse(address).await;
 }
 
 /// warp's own WebSocket filter, which knows nothing of HTTP/2, over HTTP/2.
@@ -107,7 +103,7 @@ async fn warp_s_own_websocket() {
         .map(
             |origin: Option<String>, ws: warp::ws::Ws| -> Box<dyn warp::Reply> {
                 if origin.is_some() {
-                    return Box::new(StatusCode::FORBIDDEN);
+                    return Box::new(http::StatusCode::FORBIDDEN);
                 }
                 Box::new(ws.on_upgrade(|mut socket| async move {
                     while let Some(Ok(message)) = socket.next().await {
@@ -119,56 +115,36 @@ async fn warp_s_own_websocket() {
                 }))
             },
         );
-    let service = Http2Layer::new().layer(warp::service(own));
+    let service = ServiceBuilder::new()
+        .layer(Http2Layer::new())
+        .layer(layers())
+        .service(warp::service(own));
     let (listener, address) = listen().await;
     tokio::spawn(serve(listener, service));
     check_http2(address).await;
 }
 
-/// poem keeps hyper's upgrade to itself, so its endpoint hands it over.
+/// poem takes tower services, and keeps hyper's upgrade to itself: it has to be handed over. The layers are around the
+/// services and not around poem's own endpoints, as its adapter of layers gives them poem's own requests.
 #[tokio::test]
 async fn poem() {
-    use futures_util::TryStreamExt;
     use hyper_util::rt::TokioIo;
-    use poem::{EndpointExt, Route, Server, endpoint::make_sync, listener::TcpAcceptor};
+    use poem::{EndpointExt, Route, Server, endpoint::TowerCompatExt, listener::TcpAcceptor};
     use tower_realtime::ws::upgrade::{HyperIo, OnUpgrade, Upgraded};
 
-    let websocket = poem::endpoint::make(|request: poem::Request| async move {
-        let upgrade = request.take_upgrade();
-        let mut request: http::Request<poem::Body> = {
-            let (parts, body) = request.into_parts();
-            let mut request = http::Request::new(body);
-            *request.method_mut() = parts.method;
-            *request.uri_mut() = parts.uri;
-            *request.version_mut() = parts.version;
-            *request.headers_mut() = parts.headers;
-            request
-        };
-        if let Ok(upgrade) = upgrade {
+    let hand_over = async |mut request: poem::Request| {
+        if let Ok(upgrade) = request.take_upgrade() {
             request.extensions_mut().insert(OnUpgrade::new(async {
                 let io = upgrade.await.map_err(std::io::Error::other)?;
                 Ok(Upgraded::new(HyperIo::new(TokioIo::new(io))))
             }));
         }
-        let response: Response<bytes::Bytes> = Acceptor::new().upgrade(request, Tokio, echo);
-        let (parts, body) = response.into_parts();
-        let mut response = poem::Response::builder().status(parts.status).body(body);
-        *response.headers_mut() = parts.headers;
-        response
-    });
-    let page = make_sync(|_| "a page");
-    let events = make_sync(|_| {
-        let (parts, body) = ticks().into_parts();
-        let bytes = body.into_data_stream().map_err(std::io::Error::other);
-        let mut response: poem::Response = poem::Body::from_bytes_stream(bytes).into();
-        *response.headers_mut() = parts.headers;
-        response
-    });
+        poem::Result::Ok(request)
+    };
     let app = Route::new()
-        .at("/ws", websocket)
-        .at("/page", page)
-        .at("/sse", events)
-        .boxed();
+        .at("/ws", application().compat().before(hand_over))
+        .at("/page", application().compat())
+        .at("/sse", application().compat());
     let (listener, address) = listen().await;
     let acceptor = TcpAcceptor::from_tokio(listener).unwrap();
     tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
@@ -176,33 +152,28 @@ async fn poem() {
     check_sse(address).await;
 }
 
-/// Event streams are left out: salvo's adapter wants bodies that are `Sync`, and `Sse` is not.
+/// The layers are around the services: around salvo's own handlers its adapter takes only those that keep the type of
+/// the body's error, which Compression does not.
 #[tokio::test]
 async fn salvo() {
-    use bytes::Bytes;
-    use http_body_util::Full;
     use salvo::{
-        Listener, Router, Server,
-        conn::TcpListener,
-        http::ReqBody,
-        prelude::{TowerLayerCompat, TowerServiceCompat},
+        Listener, Router, Server, conn::TcpListener, http::ReqBody, prelude::TowerServiceCompat,
     };
 
-    let service = Acceptor::new().service(Tokio, handler);
-    let page = service_fn(async |_: Request<ReqBody>| {
-        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("a page"))))
-    });
+    let goal = || TowerServiceCompat::<ReqBody, _, _, _>::compat(application());
     let router = Router::new()
-        .hoop(CorsLayer::permissive().compat())
-        .push(Router::with_path("ws").goal(TowerServiceCompat::<ReqBody, _, _, _>::compat(service)))
-        .push(Router::with_path("page").goal(TowerServiceCompat::<ReqBody, _, _, _>::compat(page)));
+        .push(Router::with_path("ws").goal(goal()))
+        .push(Router::with_path("page").goal(goal()))
+        .push(Router::with_path("sse").goal(goal()));
     let acceptor = TcpListener::new("127.0.0.1:0").bind().await;
     let address = acceptor.local_addr().unwrap();
     tokio::spawn(Server::new(acceptor).serve(router));
     check_http1(address).await;
+    check_sse(address).await;
 }
 
-/// hyper on smol, and a client of ours over smol's `TcpStream`: no tokio in sight.
+/// hyper on smol, and a client of ours over smol's `TcpStream`: no tokio in sight. Timeout is left out: it sleeps on
+/// tokio's clock and panics without.
 #[test]
 fn smol() {
     use smol_hyper::rt::FuturesIo;
@@ -216,10 +187,11 @@ fn smol() {
         let address = listener.local_addr().unwrap();
         smol::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
+            let (trace, cors, compression, _) = layers();
             let service = ServiceBuilder::new()
-                .layer(TraceLayer::new_for_http())
+                .layer((trace, cors, compression))
                 .layer(WebSocketLayer::new(Smol, handler))
-                .service(service_fn(async |_: Request<hyper::body::Incoming>| {
+                .service(service_fn(async |_: Request<Incoming>| {
                     let rejection = Rejection::MissingUpgrade;
                     Ok::<_, Infallible>(rejection.into_response::<Body>(http::Version::HTTP_11))
                 }));
@@ -232,11 +204,12 @@ fn smol() {
         .detach();
         let stream = smol::net::TcpStream::connect(address).await.unwrap();
         let request = Request::get(format!("ws://{address}/ws")).body(()).unwrap();
-        let (mut socket, _) = Connector::new()
+        let (mut socket, response) = Connector::new()
             .timer(Smol)
             .over(stream, request)
             .await
             .unwrap();
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
         socket.send("hi").await.unwrap();
         assert_eq!(socket.recv().await.unwrap(), Some(Message::text("hi")));
         assert!(socket.close(None).await.is_clean());
