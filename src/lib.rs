@@ -49,6 +49,7 @@ pub mod topic;
 pub mod ws;
 
 mod error;
+mod text;
 mod trace;
 mod wakers;
 

@@ -68,7 +68,7 @@ const IMPURE: &[&str] = &[
 
 /// The areas of the crate. One may use those of the lines above its own, and itself.
 const ORDER: &[&[&str]] = &[
-    &["error", "trace", "wakers"],
+    &["error", "text", "trace", "wakers"],
     &["rt"],
     &["lifecycle", "topic"],
     &["sse", "ws"],

@@ -1,8 +1,9 @@
-use std::{borrow::Borrow, error, fmt, ops::Deref};
+use std::{error, fmt};
 
 use bytes::Bytes;
 
 use super::socket::Utf8;
+use crate::text::impl_text;
 
 /// A whole message: what a peer sends and receives.
 ///
@@ -62,7 +63,7 @@ impl Message {
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
-            Self::Text(text) => text.into(),
+            Self::Text(text) => text.into_bytes(),
             Self::Binary(bytes) => bytes,
         }
     }
@@ -153,6 +154,12 @@ impl Text {
         self.0.as_str()
     }
 
+    /// The bytes of the text, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0.into()
+    }
+
     pub(super) const fn from_utf8(text: Utf8) -> Self {
         Self(text)
     }
@@ -162,67 +169,7 @@ impl Text {
     }
 }
 
-impl Deref for Text {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl AsRef<str> for Text {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl AsRef<[u8]> for Text {
-    fn as_ref(&self) -> &[u8] {
-        self.as_str().as_bytes()
-    }
-}
-
-impl Borrow<str> for Text {
-    fn borrow(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.as_str(), f)
-    }
-}
-
-impl PartialEq<str> for Text {
-    fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
-    }
-}
-
-impl PartialEq<&str> for Text {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
+impl_text!(Text);
 
 impl TryFrom<Bytes> for Text {
     type Error = NotUtf8;
@@ -237,12 +184,6 @@ impl TryFrom<Vec<u8>> for Text {
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, NotUtf8> {
         Bytes::from(bytes).try_into()
-    }
-}
-
-impl From<Text> for Bytes {
-    fn from(text: Text) -> Self {
-        text.0.into()
     }
 }
 
