@@ -13,6 +13,8 @@ mod channel;
 #[allow(dead_code)]
 #[path = "../examples/compression.rs"]
 mod compression;
+#[path = "support/example_server.rs"]
+mod example_server;
 #[allow(dead_code)]
 #[path = "../examples/keep_alive_layer.rs"]
 mod keep_alive_layer;
@@ -25,6 +27,8 @@ mod sse_hyper;
 #[allow(dead_code)]
 #[path = "../examples/sse_smol.rs"]
 mod sse_smol;
+
+use example_server::on_tokio;
 
 /// Reads from a stream until `last` came, over a plain socket, and hands back all that came.
 fn read(address: SocketAddr, path: &str, last: &str) -> String {
@@ -43,26 +47,6 @@ fn read(address: SocketAddr, path: &str, last: &str) -> String {
         assert_ne!(lines.read_line(&mut all).unwrap(), 0, "ended after {all}");
     }
     all
-}
-
-/// Runs a server of tokio's kind in a thread of its own, for the rest of the test.
-fn on_tokio<F, Fut>(serve: F) -> SocketAddr
-where
-    F: FnOnce(tokio::net::TcpListener) -> Fut + Send + 'static,
-    Fut: Future<Output = std::io::Result<()>>,
-{
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime
-            .block_on(async { serve(tokio::net::TcpListener::from_std(listener).unwrap()).await })
-    });
-    address
 }
 
 #[test]

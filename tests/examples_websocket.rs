@@ -3,10 +3,12 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
+#[path = "support/example_server.rs"]
+mod example_server;
 #[allow(dead_code)]
 #[path = "../examples/websocket_axum.rs"]
 mod websocket_axum;
@@ -14,25 +16,7 @@ mod websocket_axum;
 #[path = "../examples/websocket_hyper.rs"]
 mod websocket_hyper;
 
-/// Runs a server in a thread of its own, for the rest of the test.
-fn run<F, Fut>(serve: F) -> SocketAddr
-where
-    F: FnOnce(tokio::net::TcpListener) -> Fut + Send + 'static,
-    Fut: Future<Output = std::io::Result<()>>,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime
-            .block_on(async { serve(tokio::net::TcpListener::from_std(listener).unwrap()).await })
-    });
-    address
-}
+use example_server::on_tokio;
 
 fn request(address: SocketAddr, path: &str, headers: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -86,7 +70,7 @@ fn refuses_other_pages(address: SocketAddr, path: &str) {
 
 #[test]
 fn websocket_axum() {
-    let address = run(websocket_axum::serve);
+    let address = on_tokio(websocket_axum::serve);
     echoes(address, "/echo");
     refuses_other_pages(address, "/echo");
     let (_, head) = request(address, "/other", "");
@@ -95,7 +79,7 @@ fn websocket_axum() {
 
 #[test]
 fn websocket_hyper() {
-    let address = run(websocket_hyper::serve);
+    let address = on_tokio(websocket_hyper::serve);
     echoes(address, "/");
     refuses_other_pages(address, "/");
     let (_, head) = request(address, "/", "");
