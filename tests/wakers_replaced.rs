@@ -9,7 +9,12 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt};
-use tower_realtime::{lifecycle::Drain, rt::ManualClock, sse, topic::Topic};
+use tower_realtime::{
+    lifecycle::Drain,
+    rt::{ManualClock, Timer},
+    sse,
+    topic::Topic,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -51,6 +56,30 @@ fn a_waker_that_is_replaced_may_use_what_it_waits_for() {
     moves((held, drain), move |cx| {
         assert!(started.poll_unpin(cx).is_pending());
     });
+
+    let clock = ManualClock::new();
+    let (mut held, mut sleep) = (Box::pin(clock.sleep(SECOND)), clock.sleep(SECOND));
+    assert!(held.as_mut().now_or_never().is_none());
+    moves((held, clock), move |cx| {
+        assert!(sleep.poll_unpin(cx).is_pending());
+    });
+}
+
+#[test]
+fn a_sleep_that_is_given_up_may_hold_the_last_waker_of_another() {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let clock = ManualClock::new();
+        let (mut held, mut sleep) = (Box::pin(clock.sleep(SECOND)), clock.sleep(SECOND));
+        assert!(held.as_mut().now_or_never().is_none());
+        let holder = Waker::from(Arc::new(Holds(Mutex::new(Some(held)))));
+        let pending = sleep.poll_unpin(&mut Context::from_waker(&holder));
+        drop(holder);
+        drop(sleep);
+        done.send((pending, clock.sleepers())).unwrap();
+    });
+    let ended = ended.recv_timeout(10 * SECOND);
+    assert_eq!(ended, Ok((Poll::Pending, 0)), "locked for ever");
 }
 
 #[test]

@@ -75,6 +75,19 @@ impl ManualClock {
     }
 }
 
+impl State {
+    /// Takes out who waits for the sleep of this number, to be dropped after the lock: the last waker of a task may
+    /// drop the task, and with it other sleeps of this clock.
+    #[must_use = "foreign code runs when it drops"]
+    fn forget(&mut self, number: u64) -> Option<Waker> {
+        let at = self
+            .waiting
+            .iter()
+            .position(|(waiting, ..)| *waiting == number)?;
+        Some(self.waiting.remove(at).2)
+    }
+}
+
 impl Timer for ManualClock {
     type Sleep = ManualSleep;
 
@@ -108,23 +121,29 @@ impl Future for ManualSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone(); // foreign code too
         let mut state = self.clock.state();
-        state.waiting.retain(|(number, ..)| *number != self.number);
-        if state.now >= self.deadline {
-            return Poll::Ready(());
+        let replaced = state.forget(self.number);
+        let is_over = state.now >= self.deadline;
+        let unused = if is_over {
+            Some(waker)
+        } else {
+            state.waiting.push((self.number, self.deadline, waker));
+            None
+        };
+        drop(state);
+        drop((replaced, unused));
+        if is_over {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
-        let entry = (self.number, self.deadline, cx.waker().clone());
-        state.waiting.push(entry);
-        Poll::Pending
     }
 }
 
 impl Drop for ManualSleep {
     fn drop(&mut self) {
-        let number = self.number;
-        self.clock
-            .state()
-            .waiting
-            .retain(|(waiting, ..)| *waiting != number);
+        let waker = self.clock.state().forget(self.number);
+        drop(waker);
     }
 }
