@@ -1,8 +1,13 @@
 # What the scripts share. Source it: . "$(dirname "$0")/lib.sh"
-# Sets: root (the repository), build (the folder of cargo's debug output), cache (a folder for what is installed).
+# Sets: root (the repository), build (the folder of cargo's output), cache (a folder for what is installed).
+# PROFILE=release has examples built and run as a user would, and not in the dev profile.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${CARGO_TARGET_DIR:-$root/target}/debug
+case ${PROFILE:-dev} in
+  dev) build=${CARGO_TARGET_DIR:-$root/target}/debug profile=() ;;
+  release) build=${CARGO_TARGET_DIR:-$root/target}/release profile=(--release) ;;
+  *) echo "PROFILE is dev or release, not $PROFILE" >&2; exit 2 ;;
+esac
 cache=${TOWER_REALTIME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tower-realtime}
 mkdir -p "$cache"
 scratch=$(mktemp -d)
@@ -34,11 +39,11 @@ need() {
   command -v "$1" >/dev/null || fail "$2 does not bring the command '$1'"
 }
 
-# example NAME...: builds examples in the dev profile.
+# example NAME...: builds examples, in the profile that PROFILE says.
 example() {
   local names=() name
   for name; do names+=(--example "$name"); done
-  (cd "$root" && cargo build --quiet "${names[@]}")
+  (cd "$root" && cargo build --quiet "${profile[@]}" "${names[@]}")
 }
 
 # serve VARIABLE NAME [ARGUMENT...]: starts an example and sets VARIABLE to the first http address that it prints,
