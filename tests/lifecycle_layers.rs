@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version, request::Parts};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tower_realtime::{
         StreamKind, StreamLimit, StreamObserver,
     },
     rt::Tokio,
+    ws::{Acceptor, WebSocket, upgrade::OnUpgrade},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -297,7 +298,7 @@ async fn browsers_come_back_after_a_refusal_if_it_is_an_event_stream() {
 async fn permits_live_as_long_as_their_streams() {
     let (service, _) = handler();
     let limit = StreamLimit::new(2).per_key(1);
-    let key = |head: &http::request::Parts| head.uri.query().map(str::to_owned);
+    let key = |head: &Parts| head.uri.query().map(str::to_owned);
     let service = StreamLimitLayer::new(&limit).key(key).layer(service);
     let other = || Request::get("/?user=8").body(()).unwrap();
 
@@ -358,6 +359,57 @@ async fn new_streams_come_at_a_rate() {
             assert!((1790..=3600).contains(&wait), "{wait}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_refused_further_in_spends_nothing_of_the_rate() {
+    let limit = StreamLimit::new(100).rate(2, Duration::from_secs(3600));
+    let sockets =
+        Acceptor::new().service(Tokio, |socket: WebSocket, _: Parts| async { drop(socket) });
+    let service = StreamLimitLayer::new(&limit)
+        .layer(StreamLimitLayer::new(&limit).layer(ObserveLayer::new().layer(sockets)));
+    let from = |origin| {
+        Request::get("/")
+            .header("host", "ours.example")
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("origin", origin)
+            .extension(OnUpgrade::new(std::future::pending()))
+            .body(())
+            .unwrap()
+    };
+    for _ in 0..5 {
+        let stranger = from("https://theirs.example");
+        let response = service.clone().oneshot(stranger).await.unwrap();
+        assert_eq!((response.status().as_u16(), limit.open()), (403, 0));
+    }
+    for status in [101, 101, 503] {
+        let response = service.clone().oneshot(from("https://ours.example")).await;
+        assert_eq!(response.unwrap().status(), status);
+    }
+}
+
+#[tokio::test]
+async fn two_layers_of_one_limit_count_a_stream_once() {
+    let (service, _) = handler();
+    let limit = StreamLimit::new(2).per_key(1).rate(2, SECOND * 3600);
+    let key = |head: &Parts| head.uri.query().map(str::to_owned);
+    let inner = StreamLimitLayer::new(&limit).key(key).layer(service);
+    let service = StreamLimitLayer::new(&limit).layer(inner);
+    let other = Request::get("/?user=8").body(()).unwrap();
+
+    // Both ways to ask: known from the request, and known from the response.
+    let mine = service.clone().oneshot(event_source()).await.unwrap();
+    let again = service.clone().oneshot(event_source()).await.unwrap();
+    assert_eq!((again.status().as_u16(), limit.open()), (429, 1));
+    let others = service.clone().oneshot(other).await.unwrap();
+    assert_eq!((others.status().as_u16(), limit.open()), (200, 2));
+    drop((mine, others));
+    assert_eq!(limit.open(), 0);
+    let third = service.clone().oneshot(event_source()).await.unwrap();
+    assert_eq!(third.status(), 503, "the rate");
 }
 
 #[tokio::test(start_paused = true)]

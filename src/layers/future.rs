@@ -16,7 +16,7 @@ use super::{
     StreamBody,
     part::{Note, Part, is_event_stream},
 };
-use crate::lifecycle::{Refusal, Slot, StreamKind, Tally};
+use crate::lifecycle::{Refusal, Slot, StreamGuard, StreamKind, Tally};
 
 pin_project! {
     /// The response future of [`LifecycleService`](super::LifecycleService).
@@ -84,6 +84,7 @@ impl Pending {
             return self.event_stream(response);
         }
         if self.is_refusal(&response) {
+            self.slot.with(StreamGuard::refuse);
             self.part.refused(&self.note, response.status());
         }
         response.map(StreamBody::pass)

@@ -40,7 +40,8 @@ pub struct StreamLimitLayer {
 type KeyOf = Arc<dyn Fn(&request::Parts) -> Option<u64> + Send + Sync>;
 
 impl StreamLimitLayer {
-    /// Streams behind it need a permit of `limit`. Several layers may share one limit.
+    /// Streams behind it need a permit of `limit`. Several layers may share one limit: a stream that comes through
+    /// more than one of them counts once, and once for each key that they find.
     #[must_use]
     pub fn new(limit: &StreamLimit) -> Self {
         Self {
@@ -102,7 +103,8 @@ impl Part for StreamLimitLayer {
     }
 
     fn admit(&self, note: &Note, guard: &mut StreamGuard) -> Result<(), Refusal> {
-        guard.hold(self.limit.acquire(note.key)?);
+        let permit = self.limit.acquire(note.key, guard.permits())?;
+        guard.hold(permit);
         Ok(())
     }
 

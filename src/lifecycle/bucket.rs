@@ -42,6 +42,12 @@ impl Bucket {
         self.spent_until = spent_until;
         Ok(())
     }
+
+    /// Undoes one [`take`](Self::take).
+    pub(crate) fn give_back(&mut self) {
+        let one = self.per / self.burst.max(1);
+        self.spent_until = self.spent_until.saturating_sub(one);
+    }
 }
 
 #[cfg(test)]
@@ -69,5 +75,10 @@ mod tests {
             assert_eq!(bucket.take(ms(now)), wanted, "at {now} ms");
         }
         assert_eq!(Bucket::new(0, ms(7)).take(ms(1)), Err(ms(7)));
+        bucket.give_back();
+        assert_eq!(bucket.take(ms(9000)), Ok(()));
+        // All are there; none comes from nowhere.
+        let taken = (0..9).map_while(|_| bucket.take(ms(9000)).ok()).count();
+        assert_eq!(taken, 3);
     }
 }

@@ -231,6 +231,15 @@ impl StreamGuard {
         self.0.permits.push(permit);
     }
 
+    pub(crate) fn permits(&self) -> &[Permit] {
+        &self.0.permits
+    }
+
+    /// The request was answered with something else than a stream.
+    pub(crate) fn refuse(&mut self) {
+        self.0.permits.iter_mut().for_each(Permit::refuse);
+    }
+
     pub(crate) fn observe(&mut self, info: &StreamInfo, observer: Option<Arc<dyn StreamObserver>>) {
         let record = &mut self.0.record;
         let info = record.info.get_or_insert_with(|| info.clone());

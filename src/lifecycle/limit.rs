@@ -9,8 +9,8 @@ use super::{Refusal, bucket::Bucket};
 
 /// How many streams may be open at once: in total, per key, and how many may begin per time.
 ///
-/// A permit is held until its stream really ends. An existing stream is never ended to make room for a new one,
-/// because the two would take turns: the evicted client comes back and evicts the next.
+/// A permit is held until its stream really ends, and its handler with it. An existing stream is never ended to make
+/// room for a new one, because the two would take turns: the evicted client comes back and evicts the next.
 #[derive(Clone, Debug)]
 pub struct StreamLimit(Arc<Shared>);
 
@@ -60,6 +60,9 @@ impl StreamLimit {
 
     /// At most `burst` new streams at once, and as many again in every `per`, evenly. 0 lets nothing begin.
     ///
+    /// What is refused does not count, whoever refuses it: this limit, or what is within its layer, for instance for
+    /// the request's origin.
+    ///
     /// Call this before the limit is cloned or handed out: it makes a new one, with nothing open.
     #[must_use]
     pub fn rate(self, burst: u32, per: Duration) -> Self {
@@ -86,23 +89,29 @@ impl StreamLimit {
         &self.0.seed
     }
 
-    /// Takes the permit for one more stream.
-    pub(crate) fn acquire(&self, key: Option<u64>) -> Result<Permit, Refusal> {
+    /// Takes what one more stream needs beside the permits that it `held` already: of several layers of one limit,
+    /// each counts its own key, and the stream counts once.
+    pub(crate) fn acquire(&self, key: Option<u64>, held: &[Permit]) -> Result<Permit, Refusal> {
+        let mut held = held.iter().filter(|held| Arc::ptr_eq(&held.limit, &self.0));
+        let is_first = held.clone().next().is_none();
+        let key = key.filter(|_| self.0.per_key.is_some());
+        let key = key.filter(|key| held.all(|held| held.key != Some(*key)));
         let now = self.0.epoch.elapsed();
         let mut state = self.0.lock();
-        if state.open >= self.0.total {
+        if is_first && state.open >= self.0.total {
             return Err(Refusal::TotalLimit);
         }
-        let key = key.filter(|_| self.0.per_key.is_some());
         if let (Some(key), Some(most)) = (key, self.0.per_key) {
             if state.keys.get(&key).copied().unwrap_or(0) >= most {
                 return Err(Refusal::KeyLimit);
             }
         }
-        if let Some(rate) = &mut state.rate {
-            rate.take(now).map_err(|wait| Refusal::Rate { wait })?;
+        if is_first {
+            if let Some(rate) = &mut state.rate {
+                rate.take(now).map_err(|wait| Refusal::Rate { wait })?;
+            }
+            state.open += 1;
         }
-        state.open += 1;
         if let Some(key) = key {
             *state.keys.entry(key).or_default() += 1;
         }
@@ -110,6 +119,8 @@ impl StreamLimit {
         Ok(Permit {
             limit: Arc::clone(&self.0),
             key,
+            is_first,
+            is_refused: false,
         })
     }
 }
@@ -125,12 +136,29 @@ impl Shared {
 pub(crate) struct Permit {
     limit: Arc<Shared>,
     key: Option<u64>,
+    /// Whether it stands for the stream, and not only for one more key of it.
+    is_first: bool,
+    is_refused: bool,
+}
+
+impl Permit {
+    /// The stream was refused further in: it never was one, and counts for no rate.
+    pub(super) const fn refuse(&mut self) {
+        self.is_refused = true;
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.limit.lock();
-        state.open -= 1;
+        state.open -= usize::from(self.is_first);
+        if let Some(rate) = state
+            .rate
+            .as_mut()
+            .filter(|_| self.is_first && self.is_refused)
+        {
+            rate.give_back();
+        }
         let Some(key) = self.key else { return };
         if let Some(count) = state.keys.get_mut(&key) {
             *count -= 1;
@@ -148,16 +176,36 @@ mod tests {
     #[test]
     fn permits_are_counted_in_total_and_per_key() {
         let limit = StreamLimit::new(3).per_key(1);
-        let ann = limit.acquire(Some(1)).unwrap();
-        assert_eq!(limit.acquire(Some(1)).unwrap_err(), Refusal::KeyLimit);
-        let bob = limit.acquire(Some(2)).unwrap();
-        let nobody = limit.acquire(None).unwrap();
-        assert_eq!(limit.acquire(Some(3)).unwrap_err(), Refusal::TotalLimit);
+        let ann = limit.acquire(Some(1), &[]).unwrap();
+        assert_eq!(limit.acquire(Some(1), &[]).unwrap_err(), Refusal::KeyLimit);
+        let bob = limit.acquire(Some(2), &[]).unwrap();
+        let nobody = limit.acquire(None, &[]).unwrap();
+        assert_eq!(
+            limit.acquire(Some(3), &[]).unwrap_err(),
+            Refusal::TotalLimit
+        );
         assert_eq!(limit.open(), 3);
         drop(ann);
-        assert_eq!(limit.acquire(Some(2)).unwrap_err(), Refusal::KeyLimit);
-        drop(limit.acquire(Some(1)).unwrap());
+        assert_eq!(limit.acquire(Some(2), &[]).unwrap_err(), Refusal::KeyLimit);
+        drop(limit.acquire(Some(1), &[]).unwrap());
         drop((bob, nobody));
+        assert_eq!(limit.open(), 0);
+        assert!(limit.0.lock().keys.is_empty());
+    }
+
+    #[test]
+    fn a_stream_counts_once_however_many_layers_share_the_limit() {
+        let limit = StreamLimit::new(1)
+            .per_key(1)
+            .rate(1, Duration::from_secs(3600));
+        let mut held = vec![limit.acquire(None, &[]).unwrap()];
+        for key in [None, Some(1), Some(1), Some(2)] {
+            let again = limit.acquire(key, &held).unwrap();
+            held.push(again);
+        }
+        assert_eq!((limit.open(), limit.0.lock().keys.len()), (1, 2));
+        assert_eq!(limit.acquire(None, &[]).unwrap_err(), Refusal::TotalLimit);
+        held.clear();
         assert_eq!(limit.open(), 0);
         assert!(limit.0.lock().keys.is_empty());
     }
@@ -165,12 +213,19 @@ mod tests {
     #[test]
     fn a_refused_stream_spends_nothing() {
         let limit = StreamLimit::new(1).rate(2, Duration::from_secs(3600));
-        let first = limit.acquire(None).unwrap();
-        assert_eq!(limit.acquire(None).unwrap_err(), Refusal::TotalLimit);
+        let first = limit.acquire(None, &[]).unwrap();
+        assert_eq!(limit.acquire(None, &[]).unwrap_err(), Refusal::TotalLimit);
         drop(first);
-        drop(limit.acquire(None).unwrap());
-        let refusal = limit.acquire(None).unwrap_err();
+        drop(limit.acquire(None, &[]).unwrap());
+        let refusal = limit.acquire(None, &[]).unwrap_err();
         assert!(matches!(refusal, Refusal::Rate { wait } if wait > Duration::from_secs(1700)));
         assert_eq!(limit.open(), 0);
+
+        let limit = StreamLimit::new(1).rate(1, Duration::from_secs(3600));
+        for _ in 0..3 {
+            limit.acquire(None, &[]).unwrap().refuse();
+        }
+        drop(limit.acquire(None, &[]).unwrap());
+        assert!(limit.acquire(None, &[]).is_err());
     }
 }
