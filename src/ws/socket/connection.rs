@@ -76,6 +76,9 @@ where
                     driver.shared.close(Some(CloseFrame::new(code)));
                 }
             }
+            if driver.forced {
+                this.handler.set(None); // it has been told, and could say its last word
+            }
             due = driver.write(cx);
             match driver.park(cx, &budget) {
                 Next::Again => {}
@@ -83,7 +86,7 @@ where
                     driver.begin();
                 }
                 Next::Wait => return Poll::Pending,
-                Next::Ended if this.handler.is_some() && due => {}
+                Next::Ended if this.handler.is_some() && (due || driver.forced) => due = true,
                 Next::Ended if this.handler.is_some() => return Poll::Pending,
                 Next::Ended => {
                     driver.end_guard();

@@ -49,6 +49,8 @@ pub(super) struct Driver<T> {
     pub(super) moved: (usize, usize),
     /// In steady use: stays awake.
     pub(super) alert: bool,
+    /// Ordered to end at once: a handler that still runs is not waited for.
+    pub(super) forced: bool,
     pub(super) phase: Phase,
     pub(super) deadline: Alarm,
     pub(super) message_time: Alarm,
@@ -115,6 +117,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             blocked: false,
             moved: (0, 0),
             alert: false,
+            forced: false,
             phase: Phase::Open,
             deadline: Alarm::default(),
             message_time: Alarm::default(),

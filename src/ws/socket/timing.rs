@@ -33,8 +33,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
     }
 
-    /// Ends at once, in whatever state.
+    /// Ends at once, in whatever state, and the handler too.
     fn abandon(&mut self, reason: EndReason) {
+        self.forced = true;
         self.reason.get_or_insert(reason);
         if !matches!(self.phase, Phase::Ended) {
             self.lost(End::Eof);
