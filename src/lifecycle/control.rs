@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::Waker,
+    task::{Wake, Waker},
     time::Duration,
 };
 
@@ -138,9 +138,12 @@ impl fmt::Debug for StreamControl {
 }
 
 /// What others tell the owner of a stream.
+///
+/// It is also the waker of the stream's timers, so that they are looked at when one of them has rung, and not
+/// whenever the stream is polled.
 #[derive(Default)]
 pub(crate) struct Life {
-    /// Whether `orders` has something new: spares the owner the lock.
+    /// Whether `orders` has something new, or a timer has rung: spares the owner the lock, and its timers.
     told: AtomicBool,
     orders: Mutex<Orders>,
 }
@@ -189,9 +192,19 @@ impl Life {
         let _replaced = self.lock().waker.replace(waker);
     }
 
+    /// Whether the owner has to look.
+    pub(super) fn has_news(&self) -> bool {
+        self.told.load(Ordering::Acquire)
+    }
+
+    /// The owner has to look once more, as it is on its way to do.
+    pub(super) fn look_again(&self) {
+        self.told.store(true, Ordering::Relaxed);
+    }
+
     /// What is new for the owner, if anything is.
     pub(super) fn news<T>(&self, read: impl FnOnce(&mut Orders) -> T) -> Option<T> {
-        if !self.told.load(Ordering::Acquire) {
+        if !self.has_news() {
             return None;
         }
         let mut orders = self.lock();
@@ -205,5 +218,15 @@ impl Life {
         orders.ended = true;
         let _dropped = (orders.waker.take(), orders.expiry.take());
         drop(orders);
+    }
+}
+
+impl Wake for Life {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.tell(|_| ());
     }
 }

@@ -145,28 +145,18 @@ impl StreamGuard {
     /// context of its own task, at the end of each of its polls and until it is pending.
     pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closing> {
         let this = &mut *self.0;
-        // Registered before looking: an order that comes in between wakes this task.
-        if !this
+        let is_known = this
             .waker
             .as_ref()
-            .is_some_and(|known| known.will_wake(cx.waker()))
-        {
-            this.waker = Some(cx.waker().clone());
-            this.life.listen(cx.waker().clone());
+            .is_some_and(|known| known.will_wake(cx.waker()));
+        if !is_known {
+            this.listen(cx.waker());
         }
-        while let Some(closing) = this.hear().or_else(|| this.times.poll(cx)) {
-            if this.pace.is_some_and(|pace| closing.pace <= pace) {
-                continue; // two reasons to close are one
-            }
-            this.pace = Some(closing.pace);
-            if closing.pace == Pace::Forced {
-                this.members.iter_mut().for_each(Member::force);
-            }
-            this.record.ordered.get_or_insert(closing.reason);
-            this.times.relax(closing.pace);
-            return Poll::Ready(closing);
+        if this.life.has_news() {
+            this.obey()
+        } else {
+            Poll::Pending
         }
-        Poll::Pending
     }
 
     /// Counts events or messages that were sent, and their bytes.
@@ -197,11 +187,15 @@ impl StreamGuard {
     /// Runs foreign code within the stream's span; should it panic, the stream ends as
     /// [`EndReason::Panicked`].
     pub fn within<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        self.0.record.inside = true;
-        let entered = self.0.record.span.enter();
-        let result = run();
-        drop(entered);
-        self.0.record.inside = false;
+        let record = &mut self.0.record;
+        record.inside = true;
+        let result = if record.span.is_disabled() {
+            run()
+        } else {
+            let _entered = record.span.enter();
+            run()
+        };
+        record.inside = false;
         result
     }
 
@@ -269,6 +263,37 @@ impl StreamGuard {
 }
 
 impl Inner {
+    /// Registered before looking: an order that comes in between wakes this task.
+    #[cold]
+    fn listen(&mut self, waker: &Waker) {
+        if self.waker.replace(waker.clone()).is_none() {
+            self.life.look_again(); // the timers do not run yet
+        }
+        self.life.listen(waker.clone());
+    }
+
+    /// Reads the orders, and looks at the timers.
+    #[cold]
+    fn obey(&mut self) -> Poll<Closing> {
+        // Their waker stays the same, whatever task polls this.
+        let alarm = Waker::from(Arc::clone(&self.life));
+        let mut cx = Context::from_waker(&alarm);
+        while let Some(closing) = self.hear().or_else(|| self.times.poll(&mut cx)) {
+            if self.pace.is_some_and(|pace| closing.pace <= pace) {
+                continue; // two reasons to close are one
+            }
+            self.pace = Some(closing.pace);
+            if closing.pace == Pace::Forced {
+                self.members.iter_mut().for_each(Member::force);
+            }
+            self.record.ordered.get_or_insert(closing.reason);
+            self.times.relax(closing.pace);
+            self.life.look_again(); // a timer that was made just now does not run yet
+            return Poll::Ready(closing);
+        }
+        Poll::Pending
+    }
+
     /// Reads the orders.
     fn hear(&mut self) -> Option<Closing> {
         let times = &mut self.times;

@@ -31,6 +31,11 @@ impl Span {
         ))
     }
 
+    /// Whether nobody listens.
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.0.is_disabled()
+    }
+
     /// What is done while the result lives is done within the span.
     pub(crate) fn enter(&self) -> tracing::span::Entered<'_> {
         self.0.enter()
@@ -38,7 +43,7 @@ impl Span {
 
     /// Fills in what is only known now, and says that it is over.
     pub(crate) fn end(&self, end: &StreamEnd) {
-        if self.0.is_disabled() {
+        if self.is_disabled() {
             return;
         }
         let stats = &end.stats;
