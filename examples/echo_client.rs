@@ -30,7 +30,12 @@ async fn main() -> Result<(), BoxError> {
     let connector = Connector::new()
         .timer(Tokio)
         .deflate(has("--deflate").then(|| Deflate::new().threshold(0)))
-        .limits(Limits::new().message(64 << 20).frame(64 << 20));
+        .limits(
+            Limits::new()
+                .message(64 << 20)
+                .frame(64 << 20)
+                .fragments(u32::MAX),
+        );
     let request = Request::get(url).body(Empty::<Bytes>::new())?;
     if has("--http2") {
         return over_http2(connector, request).await;
