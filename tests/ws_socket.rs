@@ -420,3 +420,21 @@ fn a_dropped_client_says_goodbye() {
     assert_eq!(far.frames(), [Frame::close(1000, "")]);
     assert!(far.is_dropped());
 }
+
+/// RFC 6455, sections 5.3 and 10.3: the keys of two frames do not follow from each other.
+#[test]
+fn a_client_takes_a_new_key_for_each_frame() {
+    let (mut socket, far) = client();
+    let mut run = Run::new(async move {
+        for _ in 0..100 {
+            socket.send("the same").await.unwrap();
+        }
+        socket
+    });
+    run.go();
+    let sent = far.written();
+    let frames = sent.chunks(2 + 4 + "the same".len());
+    let keys: std::collections::HashSet<_> = frames.map(|frame| frame[2..6].to_vec()).collect();
+    // Four bytes: the odds that two of a hundred are alike by chance are one in a million.
+    assert_eq!(keys.len(), 100);
+}
