@@ -11,6 +11,9 @@ pub mod clients {}
 #[doc = include_str!("../docs/guide/moving-clients.md")]
 pub mod moving_clients {}
 
+#[doc = include_str!("../docs/guide/from-axum.md")]
+pub mod from_axum {}
+
 #[doc = include_str!("../docs/guide/operations.md")]
 pub mod operations {}
 

@@ -27,15 +27,18 @@
 //! - [`lifecycle`] and [`layers`]: limits, draining, ages and statistics of streams that live for hours.
 //! - [`rt`]: clocks and tasks as values.
 //! - [`guide`]: how to use all of it, subject by subject.
+//! - `axum`: axum's extractors, responses and shapes.
 //! - `loopback`: a server seen as a client, for tests without sockets.
 //!
 //! # Features
 //!
 //! Event streams need none. `ws` and `hyper` are on by default; `http2`, `deflate`, `json`, `compression`, `tokio`,
-//! `smol`, `tracing`, `redis` and `signed-ids` are not; `full` is all of them. A feature switches a dependency on and never
+//! `smol`, `tracing`, `redis`, `signed-ids` and `axum` are not; `full` is all of them. A feature switches a dependency on and never
 //! changes how something behaves.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod guide;
 pub mod layers;
 pub mod lifecycle;

@@ -73,13 +73,27 @@ const ORDER: &[&[&str]] = &[
     &["lifecycle", "topic"],
     &["sse", "ws"],
     &["log"],
-    &["layers", "loopback"],
+    &["layers", "loopback", "axum"],
     &["guide"],
 ];
 
 /// Crates that could be replaced, and the only files that may name them.
 const EDGES: &[(&str, &[&str])] = &[
     ("async_tungstenite", &["ws/socket/tungstenite.rs"]),
+    (
+        "axum_core",
+        &[
+            "axum/extract.rs",
+            "axum/json.rs",
+            "axum/response.rs",
+            "axum/sse/json.rs",
+            "axum/sse/response.rs",
+            "axum/ws/message.rs",
+            "axum/ws/rejection.rs",
+            "axum/ws/socket.rs",
+            "axum/ws/upgrade.rs",
+        ],
+    ),
     ("flate2", &["ws/deflate/codec.rs"]),
     (
         "hyper",

@@ -103,6 +103,13 @@ impl Event {
         self
     }
 
+    /// The same with the data of another event.
+    #[allow(dead_code, reason = "for the feature `axum`")]
+    pub(crate) fn with_data_of(mut self, other: Self) -> Self {
+        self.data = other.data;
+        self
+    }
+
     /// An event whose data is `text` without the prefix that it begins with.
     pub(super) fn from_prefixed(text: Vec<u8>) -> Self {
         Self::new(Data(Form::Lines(encode::seal(encode::DATA, text))))

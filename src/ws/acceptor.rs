@@ -208,6 +208,14 @@ impl Acceptor {
         self.timer.clone().or_else(|| spawn.timer())
     }
 
+    /// Changes the limits that are set so far.
+    #[allow(dead_code, reason = "for the feature `axum`")]
+    pub(crate) fn map_limits(mut self, change: impl FnOnce(Limits) -> Limits) -> Self {
+        let settings = Arc::make_mut(&mut self.settings);
+        settings.limits = change(settings.limits.clone());
+        self
+    }
+
     fn change(mut self, change: impl FnOnce(Policy) -> Policy) -> Self {
         let policy = Arc::make_mut(&mut self.policy);
         *policy = change(std::mem::take(policy));
@@ -286,19 +294,29 @@ impl Upgrading {
     }
 
     /// A task that drives the socket beside `handler`.
-    ///
-    /// `then` keeps the connection's future and what comes after it in the same place, so that an idle task is no
-    /// larger than its larger half.
-    #[allow(unused_variables, reason = "some are only for tracing")]
     pub(crate) fn serve<H, F>(self, handler: H) -> Task
     where
         H: FnOnce(WebSocket) -> F + Send + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
+        self.serve_or(handler, drop)
+    }
+
+    /// As [`serve`](Self::serve), or calls `failed` where the connection never comes.
+    ///
+    /// `then` keeps the connection's future and what comes after it in the same place, so that an idle task is no
+    /// larger than its larger half.
+    pub(crate) fn serve_or<H, F, E>(self, handler: H, failed: E) -> Task
+    where
+        H: FnOnce(WebSocket) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+        E: FnOnce(Error) + Send + 'static,
+    {
         Box::pin(self.connection().then(move |connection| match connection {
             Ok((io, params)) => Either::Left(socket::serve(io, params, handler).map(drop)),
             Err(error) => {
                 debug!(%error, "a WebSocket was accepted and never came");
+                failed(error);
                 Either::Right(ready(()))
             }
         }))

@@ -171,6 +171,12 @@ impl Text {
 
 impl_text!(Text);
 
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
 impl TryFrom<Bytes> for Text {
     type Error = NotUtf8;
 

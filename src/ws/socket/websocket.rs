@@ -306,8 +306,14 @@ impl WebSocket {
     }
 
     /// Asks for the end, and does not wait for it.
-    pub(in crate::ws) fn begin_close(&self, frame: CloseFrame) {
-        self.shared.close(Some(frame));
+    pub(crate) fn begin_close(&self, frame: impl Into<Option<CloseFrame>>) {
+        self.shared.close(frame.into());
+    }
+
+    /// Ends with a connection that is driven beside its handler.
+    #[allow(dead_code, reason = "for the feature `axum`")]
+    pub(crate) fn ended(&self) -> Driving {
+        Driving::new(self.shared.clone(), None)
     }
 
     fn poll_flushed(&mut self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
