@@ -12,6 +12,7 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     Closed,
+    Cut,
     Encode(BoxError),
     Fault { code: CloseCode, what: &'static str },
     Io(io::Error),
@@ -23,6 +24,12 @@ impl Error {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(*self.0, Kind::Closed)
+    }
+
+    /// The connection ended inside of a message that was taken in parts.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(*self.0, Kind::Cut)
     }
 
     /// The peer broke the protocol (it was told 1002).
@@ -69,12 +76,16 @@ impl Error {
     pub fn close_code(&self) -> Option<CloseCode> {
         match *self.0 {
             Kind::Fault { code, .. } => Some(code),
-            Kind::Closed | Kind::Encode(_) | Kind::Io(_) | Kind::Timeout(_) => None,
+            Kind::Closed | Kind::Cut | Kind::Encode(_) | Kind::Io(_) | Kind::Timeout(_) => None,
         }
     }
 
     pub(super) fn closed() -> Self {
         Self(Box::new(Kind::Closed))
+    }
+
+    pub(super) fn cut() -> Self {
+        Self(Box::new(Kind::Cut))
     }
 
     pub(super) fn encode(error: BoxError) -> Self {
@@ -104,6 +115,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Closed => f.write_str("the connection is closed"),
+            Kind::Cut => f.write_str("the connection ended inside of a message"),
             Kind::Encode(_) => f.write_str("a value can't be made a message"),
             Kind::Fault { code, what } => write!(f, "the peer was closed with {code}: {what}"),
             Kind::Io(_) => f.write_str("the transport failed"),
@@ -117,7 +129,7 @@ impl error::Error for Error {
         match &*self.0 {
             Kind::Io(error) => Some(error),
             Kind::Encode(error) => Some(&**error),
-            Kind::Closed | Kind::Fault { .. } | Kind::Timeout(_) => None,
+            Kind::Closed | Kind::Cut | Kind::Fault { .. } | Kind::Timeout(_) => None,
         }
     }
 }

@@ -16,7 +16,9 @@ pub struct Limits {
     pub(super) message: usize,
     pub(super) frame: usize,
     pub(super) fragments: u32,
+    pub(super) streamed: Option<u64>,
     pub(super) message_time: Option<Duration>,
+    pub(super) control_frames: u32,
     pub(super) queued_bytes: usize,
     pub(super) queued_messages: usize,
 }
@@ -29,7 +31,9 @@ impl Limits {
             message: 1 << 20,
             frame: 1 << 20,
             fragments: 1024,
+            streamed: None,
             message_time: Some(Duration::from_secs(30)),
+            control_frames: 1000,
             queued_bytes: 64 << 10,
             queued_messages: 1024,
         }
@@ -54,8 +58,28 @@ impl Limits {
         self
     }
 
+    /// The largest message in bytes that can be taken in parts, with
+    /// [`recv_stream`](super::WebSocket::recv_stream); by default no larger than a [whole](Self::message) one.
+    ///
+    /// A message that is over the limits of whole ones then waits, unread, until the handler comes for it:
+    /// `recv_stream` takes it, `recv` refuses it as before. It is never held whole, so neither
+    /// [`frame`](Self::frame) nor [`fragments`](Self::fragments) bound it. A handler that does not receive at all
+    /// keeps such a peer waiting, as it does with a full queue.
+    ///
+    /// ```
+    /// use tower_realtime::ws::Limits;
+    ///
+    /// let uploads = Limits::new().streamed(10 << 30);
+    /// # let _ = uploads;
+    /// ```
+    pub fn streamed(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.streamed = bytes.into();
+        self
+    }
+
     /// How long one message may take from its first byte to its last; 30 s by default, `None` for ever. It needs a
-    /// timer. Raise it where large messages come over slow links.
+    /// timer. Raise it where large messages come over slow links. Of a message that is taken in parts each part may take
+    /// this long.
     pub fn message_time(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.message_time = time.into();
         self
@@ -73,6 +97,23 @@ impl Limits {
     pub const fn queued_messages(mut self, messages: usize) -> Self {
         self.queued_messages = if messages == 0 { 1 } else { messages };
         self
+    }
+}
+
+impl Limits {
+    /// For what inflates messages below the one who counts: it can't know which of them are taken in parts.
+    pub(super) fn below(&self) -> Self {
+        let limits = self.clone();
+        match self.streamed {
+            None => limits,
+            Some(streamed) => {
+                let streamed = usize::try_from(streamed).unwrap_or(usize::MAX);
+                limits
+                    .message(self.message.max(streamed))
+                    .frame(usize::MAX)
+                    .fragments(u32::MAX)
+            }
+        }
     }
 }
 

@@ -30,7 +30,26 @@ pub enum Message {
     Binary(Bytes),
 }
 
+/// What the bytes of a message are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "as for `Message`")]
+pub enum MessageKind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes without a meaning to the protocol.
+    Binary,
+}
+
 impl Message {
+    /// Text or binary.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
+        }
+    }
+
     /// A text message.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
@@ -90,6 +109,12 @@ impl Message {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl From<Message> for Bytes {
+    fn from(message: Message) -> Self {
+        message.into_bytes()
     }
 }
 

@@ -44,8 +44,8 @@ pub use self::heartbeat::Heartbeat;
 #[cfg(feature = "json")]
 pub use self::json::Json;
 pub use self::limits::Limits;
-pub use self::message::{Message, NotUtf8, Text};
+pub use self::message::{Message, MessageKind, NotUtf8, Text};
 pub use self::outcome::Outcome;
 pub use self::outgoing::{Outgoing, Prepared};
-pub use self::socket::{ByteStream, Driving, Endpoint, Receiver, Sender, WebSocket};
+pub use self::socket::{ByteStream, Driving, Endpoint, MessageReader, Receiver, Sender, WebSocket};
 pub use self::typed::{Decode, Encode, Typed};

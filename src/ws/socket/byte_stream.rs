@@ -48,7 +48,7 @@ impl AsyncRead for ByteStream {
             if this.failed {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
-            match ready!(this.socket.poll_recv(cx)).map_err(failed)? {
+            match ready!(this.socket.poll_recv(cx)).map_err(io::Error::from)? {
                 Some(Message::Binary(bytes)) => this.unread = bytes,
                 Some(Message::Text(_)) => {
                     this.failed = true;
@@ -76,15 +76,15 @@ impl AsyncWrite for ByteStream {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        ready!(self.socket.poll_room(cx)).map_err(failed)?;
+        ready!(self.socket.poll_room(cx)).map_err(io::Error::from)?;
         let bytes = &bytes[..bytes.len().min(LARGEST)];
         let mut message = Some(Message::from(bytes).into());
-        ready!(self.socket.poll_push(&mut message, cx)).map_err(failed)?;
+        ready!(self.socket.poll_push(&mut message, cx)).map_err(io::Error::from)?;
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_flush_all(cx).map_err(failed)
+        self.socket.poll_flush_all(cx).map_err(io::Error::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -101,13 +101,17 @@ impl fmt::Debug for ByteStream {
     }
 }
 
-fn failed(error: Error) -> io::Error {
-    let kind = if error.is_closed() {
-        io::ErrorKind::BrokenPipe
-    } else if error.is_timeout() {
-        io::ErrorKind::TimedOut
-    } else {
-        io::ErrorKind::InvalidData
-    };
-    io::Error::new(kind, error)
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = if error.is_closed() {
+            io::ErrorKind::BrokenPipe
+        } else if error.is_cut() {
+            io::ErrorKind::UnexpectedEof
+        } else if error.is_timeout() {
+            io::ErrorKind::TimedOut
+        } else {
+            io::ErrorKind::InvalidData
+        };
+        Self::new(kind, error)
+    }
 }

@@ -14,7 +14,7 @@ use super::{
     clock::Alarm,
     closing::Closing,
     feed::Feed,
-    inspector::Inspector,
+    inspector::{Data, Inspector},
     io::{End, Io},
     params::{Params, Role, Settings},
     shared::Shared,
@@ -99,7 +99,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
         let settings = params.settings;
         let agreed = params.deflate.as_ref();
-        let transport = DeflateIo::new(transport, params.role, agreed, &settings.limits);
+        let transport = DeflateIo::new(transport, params.role, agreed, &settings.limits.below());
         // The fragments of a compressed message are counted where they can be seen: below.
         let inspected = match agreed {
             Some(_) => &settings.limits.clone().fragments(u32::MAX),
@@ -160,8 +160,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return false;
         }
         let mut room = {
-            let state = self.shared.lock();
-            if state.stalled && !state.inbox.is_half_empty() {
+            let mut state = self.shared.lock();
+            if state.parts.is_some() {
+                drop(state);
+                if let Some(due) = self.read_parts(cx, budget) {
+                    return due;
+                }
+                state = self.shared.lock();
+            }
+            if std::mem::take(&mut state.declined) {
+                if let Some(io) = self.wire.io() {
+                    io.decline();
+                }
+            }
+            if state.stalled && !state.may_read() {
                 return false;
             }
             state.inbox.room()
@@ -173,7 +185,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 break Read::Spent;
             }
             match self.wire.read(self.role, cx, budget, &mut heard) {
-                Read::Message(message) => {
+                Read::Data(Data::Message(message)) => {
                     if rx.capacity() == 0 {
                         rx = Message::borrow();
                     }
@@ -187,7 +199,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if heard {
             self.pulse.heard();
         }
-        let due = self.deliver(rx, bytes, matches!(stop, Read::Spent), cx);
+        let due = self.deliver(rx, bytes, &stop, cx);
         if let Read::End(end) = stop {
             self.input_ended(end);
         }
@@ -198,11 +210,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn deliver(
         &mut self,
         mut rx: VecDeque<Message>,
-        bytes: usize,
-        stalled: bool,
+        mut bytes: usize,
+        stop: &Read,
         cx: &mut Context<'_>,
     ) -> bool {
         let count = rx.len();
+        let offer = self.offer(stop);
         if count > 0 {
             self.pulse.used();
             self.moved.0 += count;
@@ -210,13 +223,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             self.count(|guard| guard.received(count as u64, bytes as u64));
         }
         let mut state = self.shared.lock();
-        state.stalled = stalled;
-        if count == 0 {
+        state.stalled = matches!(stop, Read::Spent | Read::Held);
+        let news = state.offer(offer, &mut rx, &mut bytes);
+        if rx.is_empty() && !news {
             return false;
         }
         state.inbox.append(&mut rx, bytes);
         if state.deaf {
-            state.inbox.clear();
+            state.turn_deaf();
         }
         if !state.outbox.has_memory() {
             // There may be an answer to each.
@@ -374,7 +388,7 @@ impl<T> fmt::Debug for Driver<T> {
 }
 
 /// Wakes another task. Whether it is this one, which is awake.
-fn wake(waker: Waker, cx: &Context<'_>) -> bool {
+pub(super) fn wake(waker: Waker, cx: &Context<'_>) -> bool {
     let own = waker.will_wake(cx.waker());
     if !own {
         waker.wake();

@@ -41,6 +41,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             state.error = error;
         }
         state.stalled = false;
+        // It will never be whole.
+        state.offer = None;
         let receiver = state.receiver.take();
         drop(state);
         // Also when it is this task: the end is rare, and one more poll is simpler than to tell who waits.

@@ -11,7 +11,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
     ahead::Ahead,
-    inspector::{Control, Fault, Inspector, Step},
+    control::{Control, Fault},
+    inspector::{Data, Inspector, Step, Taking},
 };
 use crate::ws::{
     self, CloseCode, CloseFrame,
@@ -31,6 +32,10 @@ pub(super) struct Io<T> {
     transport: DeflateIo<T>,
     ahead: Ahead,
     inspector: Inspector,
+    /// So many unread bytes are whole messages, for the decoder.
+    pass: usize,
+    /// Messages that came out of the decoder, modulo 2³².
+    decoded: u32,
     pub(super) found: Found,
 }
 
@@ -41,7 +46,12 @@ pub(super) struct Found {
     pub(super) pings: Vec<Bytes>,
     /// The payload of the last pong, where it is one of ours: the number of the ping.
     pub(super) pong: Option<u32>,
-    /// How the peer's part ended. Boxed: it is large, and most connections are idle.
+    /// How many pings and pongs came.
+    pub(super) controls: u32,
+    /// A message, or a part of one, that came after everything for the decoder.
+    // Boxed, as is the end: they are large, and most connections are idle.
+    pub(super) data: Option<Box<Data>>,
+    /// How the peer's part ended.
     pub(super) end: Option<Box<End>>,
 }
 
@@ -64,12 +74,18 @@ impl<T> Io<T> {
             transport,
             ahead: Ahead::default(),
             inspector,
+            pass: 0,
+            decoded: 0,
             found: Found::default(),
         }
     }
 
     pub(super) const fn inspector(&self) -> &Inspector {
         &self.inspector
+    }
+
+    pub(super) const fn inspector_mut(&mut self) -> &mut Inspector {
+        &mut self.inspector
     }
 
     pub(super) const fn transport(&mut self) -> &mut DeflateIo<T> {
@@ -82,7 +98,22 @@ impl<T> Io<T> {
     }
 
     pub(super) const fn has_unread(&self) -> bool {
-        !self.ahead.is_empty()
+        !self.ahead.is_empty() || self.found.data.is_some()
+    }
+
+    /// Whether the decoder has something to read.
+    pub(super) const fn has_pass(&self) -> bool {
+        self.pass > 0
+    }
+
+    /// Whether the decoder holds messages that have not come out.
+    pub(super) const fn is_decoding(&self) -> bool {
+        self.decoded != self.inspector.passed()
+    }
+
+    /// A message came out of the decoder.
+    pub(super) const fn decoded(&mut self) {
+        self.decoded = self.decoded.wrapping_add(1);
     }
 
     /// Unread bytes will have to wait.
@@ -90,30 +121,82 @@ impl<T> Io<T> {
         self.ahead.settle();
     }
 
-    /// Moves the bytes of data frames to `out`, and deals with the rest; how many there were.
+    /// Looks at unread bytes, up to the next one that is for the decoder, or that somebody else has to deal with.
+    pub(super) fn inspect(&mut self) {
+        while self.pass == 0 && self.found.data.is_none() && self.found.end.is_none() {
+            if self.inspector.is_held() {
+                return;
+            }
+            let unread = self.ahead.unread();
+            let any = unread.is_empty() && !self.inspector.is_due();
+            match self.inspector.part(any) {
+                Ok(Some(part)) => {
+                    let part = Data::Piece { part, last: false };
+                    self.found.data = Some(Box::new(part));
+                    return;
+                }
+                Ok(None) if any => return,
+                Ok(None) => {}
+                Err(fault) => return self.fail(fault),
+            }
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        match self.inspector.step(self.ahead.unread()) {
+            Step::Pass(count) => self.pass = count,
+            Step::Drop(count) => self.ahead.consume(count),
+            Step::Control(count, control) => {
+                self.ahead.consume(count);
+                self.found.control(control);
+            }
+            Step::Data(count, data) => {
+                self.ahead.consume(count);
+                self.found.data = Some(Box::new(data));
+            }
+            Step::Fault(fault) => self.fail(fault),
+        }
+    }
+
+    /// The peer broke a rule: nothing more of it is looked at.
+    fn fail(&mut self, fault: Fault) {
+        self.found.end = Some(Box::new(End::Fault(fault)));
+    }
+
+    /// A message that is too large, and that nobody takes in parts.
+    pub(super) fn decline(&mut self) {
+        if let Some(fault) = self.inspector.decline() {
+            self.fail(fault);
+        }
+    }
+
+    /// Moves bytes of whole messages to `out`; how many there were.
     fn take(&mut self, out: &mut [u8]) -> usize {
         let mut moved = 0;
-        while moved < out.len() && self.found.end.is_none() {
-            let unread = self.ahead.unread();
-            let window = &unread[..unread.len().min(out.len() - moved)];
-            if window.is_empty() {
+        while moved < out.len() {
+            self.inspect();
+            let count = self.pass.min(out.len() - moved);
+            if count == 0 {
                 break;
             }
-            match self.inspector.step(window) {
-                Step::Pass(count) => {
-                    out[moved..moved + count].copy_from_slice(&window[..count]);
-                    moved += count;
-                    self.ahead.consume(count);
-                }
-                Step::Drop(count) => self.ahead.consume(count),
-                Step::Control(count, control) => {
-                    self.ahead.consume(count);
-                    self.found.control(control);
-                }
-                Step::Fault(fault) => self.found.end = Some(Box::new(End::Fault(fault))),
-            }
+            out[moved..moved + count].copy_from_slice(&self.ahead.unread()[..count]);
+            moved += count;
+            self.pass -= count;
+            self.ahead.consume(count);
         }
         moved
+    }
+
+    /// Drops what has been read.
+    fn discard(&mut self) {
+        self.found.data = None;
+        while self.has_unread() && self.found.end.is_none() {
+            self.inspector.take_as(Taking::Nothing);
+            self.inspect();
+            self.ahead.consume(std::mem::take(&mut self.pass));
+            self.found.data = None;
+        }
     }
 }
 
@@ -140,9 +223,8 @@ impl<T: AsyncRead + Unpin> Io<T> {
 
     /// Reads and drops everything, until the peer's close frame or the end. `Ready` says how many bytes went by.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        let mut scratch = [0; 1024];
         loop {
-            while self.take(&mut scratch) > 0 {}
+            self.discard();
             if self.found.end.is_some() {
                 self.ahead.clear();
                 return Poll::Ready(None);
@@ -167,12 +249,14 @@ impl Found {
     fn control(&mut self, control: Control) {
         match control {
             Control::Ping(payload) => {
+                self.controls += 1;
                 if self.pings.len() == MAX_PONGS {
                     self.pings.remove(0);
                 }
                 self.pings.push(payload);
             }
             Control::Pong(payload) => {
+                self.controls += 1;
                 self.pong = payload[..].try_into().ok().map(u32::from_be_bytes);
             }
             Control::Close(frame) => self.end = Some(Box::new(End::Close(frame))),

@@ -5,19 +5,24 @@
 //! ```
 
 mod ahead;
+mod assembly;
 mod byte_stream;
 mod clock;
 mod closing;
 mod connection;
+mod control;
 mod driver;
 mod ending;
 mod endpoint;
 mod feed;
 mod futures;
+mod header;
+mod incoming;
 mod inspector;
 mod io;
 mod params;
 mod queue;
+mod reader;
 mod shared;
 mod spare;
 mod split;
@@ -30,6 +35,7 @@ mod writing;
 
 pub use self::byte_stream::ByteStream;
 pub use self::endpoint::Endpoint;
+pub use self::reader::MessageReader;
 pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;
 pub use self::websocket::WebSocket;

@@ -88,6 +88,11 @@ impl<M: Weight> Queue<M> {
         self.bytes
     }
 
+    /// The bound in bytes.
+    pub(super) const fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// How many there are, and of how many bytes.
     pub(super) const fn weight(&self) -> (usize, usize) {
         (self.count, self.bytes)

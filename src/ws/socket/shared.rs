@@ -7,8 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::{feed::Feed, queue::Queue};
-use crate::ws::{CloseFrame, Closed, ClosedBy, Error, Limits, Message, Outgoing};
+use super::{
+    feed::Feed,
+    incoming::{Offer, Parts},
+    queue::Queue,
+};
+use crate::ws::{CloseFrame, Closed, ClosedBy, Error, Limits, Message, MessageKind, Outgoing};
 
 /// One connection, from the side of its handles. The lock is held for moments, never across a poll or a wake.
 #[derive(Clone, Debug)]
@@ -33,6 +37,14 @@ pub(super) struct State {
     pub(super) close: Option<Box<Option<CloseFrame>>>,
     /// How many handles there are; without any, the connection is closed.
     pub(super) handles: usize,
+    /// The message in progress, while all before it has been delivered.
+    pub(super) offer: Option<Offer>,
+    /// Somebody would take the message in progress in parts.
+    pub(super) wanted: bool,
+    /// Nobody takes the message in progress in parts, and it is too large.
+    pub(super) declined: bool,
+    /// The message that is taken in parts.
+    pub(super) parts: Option<Box<Parts>>,
     /// Nobody receives: what comes is dropped.
     pub(super) deaf: bool,
     /// Nothing more will be received. The error is for the one who asks next.
@@ -66,6 +78,10 @@ impl Shared {
             feed: None,
             close: None,
             handles: 1,
+            offer: None,
+            wanted: false,
+            declined: false,
+            parts: None,
             deaf: false,
             input_ended: false,
             error: None,
@@ -132,12 +148,31 @@ impl Shared {
                 state.inbox.lend(std::mem::take(&mut taken.messages));
             }
             state.answering = false;
+            state.wanted = taken.parts;
             if state.input_ended {
                 return Poll::Ready(state.error.take().map_or(Ok(None), Err));
             }
-            set(&mut state.receiver, cx);
+            state.declined |= !taken.parts && state.offer.take_if(|offer| offer.held).is_some();
+            state.wait(cx);
             Poll::Pending
         })
+    }
+
+    /// The next message, or, while nothing is before it, the one in progress. The caller is woken when there is one.
+    pub(super) fn poll_recv_parts(
+        &self,
+        taken: &mut Taken,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Start>, Error>> {
+        if taken.messages.is_empty() {
+            if let Some(kind) = self.update(State::take_parts) {
+                return Poll::Ready(Ok(Some(Start::Parts(kind))));
+            }
+        }
+        taken.parts = true;
+        let received = self.poll_recv(taken, cx);
+        taken.parts = false;
+        received.map_ok(|message| message.map(Start::Whole))
     }
 
     /// Whether one more message may be queued. The caller is woken when it may.
@@ -240,6 +275,17 @@ pub(super) struct Taken {
     pub(super) messages: VecDeque<Message>,
     /// How many they were, and of how many bytes.
     pub(super) weight: (usize, usize),
+    /// The one in progress would be taken in parts.
+    parts: bool,
+}
+
+/// How a message that is taken in parts begins.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// All of it was there.
+    Whole(Message),
+    /// It is in progress.
+    Parts(MessageKind),
 }
 
 impl State {
@@ -252,10 +298,17 @@ impl State {
         Ok(())
     }
 
+    /// The caller waits for a message, or for a part of one.
+    pub(super) fn wait(&mut self, cx: &Context<'_>) {
+        set(&mut self.receiver, cx);
+    }
+
     /// Whether a parked driver has something to do because of what a handle did.
     pub(super) fn has_work(&self) -> bool {
         (!self.outbox.is_empty() && !self.blocked)
-            || (self.stalled && self.inbox.is_half_empty())
+            || (self.stalled && self.may_read())
+            || self.declined
+            || self.parts.as_ref().is_some_and(|parts| parts.is_fresh())
             || ((self.close.is_some() || self.handles == 0) && !self.output_ended)
             || self.feed.is_some()
             || self.may_answer_end()

@@ -9,7 +9,8 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use super::{
-    shared::{Shared, Taken},
+    reader::MessageReader,
+    shared::{Shared, State, Taken},
     websocket::Drive,
 };
 use crate::ws::{CloseFrame, Closed, Error, Message, Outgoing};
@@ -166,6 +167,20 @@ impl Receiver {
         poll_fn(|cx| self.shared.poll_recv(&mut self.taken, cx)).await
     }
 
+    /// The next message, in parts as they come; see [`WebSocket::recv_stream`](super::WebSocket::recv_stream).
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: a message is taken by the call that returns its reader, or not at all.
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_>>, Error> {
+        let start = poll_fn(|cx| self.shared.poll_recv_parts(&mut self.taken, cx)).await?;
+        Ok(start.map(|start| MessageReader::new(&self.shared, None, start)))
+    }
+
     /// Waits until the connection has ended, and says how.
     ///
     /// # Cancel safety
@@ -178,11 +193,7 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.shared.update(|state| {
-            state.deaf = true;
-            state.answering = false;
-            state.inbox.clear();
-        });
+        self.shared.update(State::turn_deaf);
         self.shared.release();
     }
 }

@@ -74,7 +74,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let began = match self.wire.io() {
             Some(io) if !io.has_unread() => !io.inspector().is_between_messages(),
             _ => false,
-        };
+        } && !self.shared.lock().stalled;
         if !began {
             self.message_time.reset();
         } else if self

@@ -25,7 +25,7 @@ use futures_sink::Sink;
 use futures_util::FutureExt;
 
 use super::{
-    inspector::Fault,
+    control::{Fault, NOT_UTF8},
     io::{End, Io},
     params::Role,
 };
@@ -47,13 +47,10 @@ const WRITE_BUFFER: usize = 64 << 10;
 pub(super) struct Framer<T> {
     // Boxed: it is large, and a connection that sleeps has none.
     stream: Box<WebSocketStream<Io<T>>>,
-    /// Messages that came out, to compare with those that the inspector passed in.
-    returned: u64,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     pub(super) fn new(io: Io<T>, role: Role) -> Self {
-        let returned = io.inspector().passed();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -71,7 +68,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             .expect("without a handshake there is nothing to wait for");
         Self {
             stream: Box::new(stream),
-            returned,
         }
     }
 
@@ -85,14 +81,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
 
     /// Whether nothing is in the decoder that is not in the [`Io`].
     pub(super) fn is_clean(&self) -> bool {
-        let inspector = self.stream.get_ref().inspector();
-        self.returned == inspector.passed() && inspector.is_between_messages()
+        !self.has_input()
     }
 
     /// Whether there may be a message in what has been read.
     pub(super) fn has_input(&self) -> bool {
         let io = self.stream.get_ref();
-        io.has_unread() || self.returned != io.inspector().passed()
+        io.has_pass() || io.is_decoding()
     }
 
     /// The next message in what has been read; `Pending` when that holds no more.
@@ -103,7 +98,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(end(error))),
             Poll::Ready(None) => return Poll::Ready(Err(End::Eof)),
         };
-        self.returned += 1;
+        self.io().decoded();
         Poll::Ready(match message {
             tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),
             tungstenite::Message::Binary(bytes) => Ok(Message::Binary(bytes)),
@@ -180,7 +175,7 @@ fn marked(text: bool, payload: Bytes, mark: fn(&mut FrameHeader)) -> tungstenite
 fn end(error: tungstenite::Error) -> End {
     use tungstenite::Error as Wire;
     match error {
-        Wire::Utf8(_) => End::Fault(super::inspector::NOT_UTF8),
+        Wire::Utf8(_) => End::Fault(NOT_UTF8),
         Wire::Io(error) => End::of(error),
         Wire::ConnectionClosed | Wire::AlreadyClosed => End::Eof,
         _ => End::Fault(Fault {

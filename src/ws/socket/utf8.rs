@@ -1,7 +1,7 @@
 //! UTF-8 that comes in pieces, and fails at the first byte that can't be part of it. Pure.
 
 /// Checks a text whose pieces end anywhere, also inside of a character.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Utf8Check {
     /// The bytes of a character that has begun and is valid so far.
     begun: [u8; 4],
@@ -37,6 +37,11 @@ impl Utf8Check {
     /// Whether the text may end here, not inside of a character.
     pub(super) const fn may_end(&self) -> bool {
         self.len == 0
+    }
+
+    /// How many bytes at the end belong to a character that is not whole.
+    pub(super) const fn begun(&self) -> usize {
+        self.len as usize
     }
 
     fn complete(&mut self, byte: u8) -> Result<(), Invalid> {

@@ -15,7 +15,8 @@ use super::{
     feed::Feed,
     futures::{self, Recv},
     params::Params,
-    shared::{Shared, Taken},
+    reader::MessageReader,
+    shared::{Shared, Start, Taken},
     split::{Driving, Receiver, Sender},
 };
 use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message, Outgoing};
@@ -95,6 +96,40 @@ impl WebSocket {
     /// Safe: a message is taken by the call that returns it, or not at all.
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> + Send + '_ {
         Recv(self)
+    }
+
+    /// The next message, in parts as they come: a message of any size passes through little memory.
+    ///
+    /// A message larger than [`Limits::message`](crate::ws::Limits::message) is taken up to
+    /// [`Limits::streamed`](crate::ws::Limits::streamed), which has to be raised for that. Reading the next part is
+    /// what lets the peer send on. `None` when the connection has ended, as for [`recv`](Self::recv); the two can
+    /// take turns.
+    ///
+    /// ```
+    /// # use tower_realtime::ws::{self, WebSocket};
+    /// # async fn f(mut socket: WebSocket) -> Result<(), ws::Error> {
+    /// while let Some(mut message) = socket.recv_stream().await? {
+    ///     let mut size = 0;
+    ///     while let Some(part) = message.part().await? {
+    ///         size += part.len();
+    ///     }
+    ///     socket.send(format!("{size} bytes")).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: a message is taken by the call that returns its reader, or not at all.
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_>>, Error> {
+        let start = poll_fn(|cx| self.poll_recv_parts(cx)).await?;
+        let driver = self.driver.as_deref_mut();
+        Ok(start.map(|start| MessageReader::new(&self.shared, driver, start)))
     }
 
     /// Queues a message. It waits only while the peer does not read and the queue is over its
@@ -285,6 +320,17 @@ impl WebSocket {
         }
         // Who sees the end drops the socket, and over HTTP/2 a transport that is dropped takes the close frame with it
         // that has not left yet: so the end is given out once it is complete.
+        if matches!(received, Poll::Ready(Ok(None))) && self.driver.is_some() {
+            ready!(self.poll_closed(cx));
+        }
+        received
+    }
+
+    fn poll_recv_parts(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Start>, Error>> {
+        let mut received = self.shared.poll_recv_parts(&mut self.taken, cx);
+        if received.is_pending() && self.drive(cx) {
+            received = self.shared.poll_recv_parts(&mut self.taken, cx);
+        }
         if matches!(received, Poll::Ready(Ok(None))) && self.driver.is_some() {
             ready!(self.poll_closed(cx));
         }

@@ -8,6 +8,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    inspector::Data,
     io::{End, Io},
     params::Role,
     tungstenite::Framer,
@@ -16,6 +17,10 @@ use crate::ws::Message;
 
 /// A connection's transport. Asleep it is as small as it can be: most connections are idle most of the time.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most connections are asleep, and would pay for a box and for what is in it"
+)]
 pub(super) enum Wire<T> {
     Asleep(Io<T>),
     Awake(Framer<T>),
@@ -31,7 +36,9 @@ pub(super) struct Budget {
 
 /// What reading led to.
 pub(super) enum Read {
-    Message(Message),
+    Data(Data),
+    /// A message is too large to be held whole, and somebody has to say what becomes of it.
+    Held,
     /// Nothing more is there; the transport will wake the task.
     Dry,
     /// Nothing more ever comes.
@@ -131,8 +138,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
 
     /// The next message of what has been read, if there is a whole one.
     fn decode(&mut self, role: Role, cx: &mut Context<'_>, budget: &mut Budget) -> Option<Read> {
+        let io = self.io()?;
+        io.inspect();
+        let read = match self.decoded(role, cx) {
+            Some(Err(end)) => return Some(Read::End(end)),
+            Some(Ok(message)) => Data::Message(message),
+            // What was put together comes after what the decoder had.
+            None => {
+                let io = self.io()?;
+                match io.found.data.take() {
+                    Some(data) => *data,
+                    None if io.inspector().is_held() => return Some(Read::Held),
+                    None => return None,
+                }
+            }
+        };
+        budget.spend(1, 0);
+        Some(Read::Data(read))
+    }
+
+    /// The next message that comes out of the decoder.
+    fn decoded(&mut self, role: Role, cx: &mut Context<'_>) -> Option<Result<Message, End>> {
         if let Self::Asleep(io) = self {
-            if !io.has_unread() {
+            if !io.has_pass() {
                 return None;
             }
         }
@@ -143,11 +171,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
         match framer.poll_next(cx) {
             Poll::Pending => None,
-            Poll::Ready(Ok(message)) => {
-                budget.spend(1, 0);
-                Some(Read::Message(message))
-            }
-            Poll::Ready(Err(end)) => Some(Read::End(end)),
+            Poll::Ready(decoded) => Some(decoded),
         }
     }
 }
