@@ -1,4 +1,5 @@
 //! A server in the same process that plays a script, one answer per request, and remembers what it was asked.
+#![allow(dead_code, reason = "shared by tests, of which each uses its part")]
 
 use std::{
     collections::VecDeque,

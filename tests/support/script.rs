@@ -37,6 +37,10 @@ struct Pipe {
     /// How many more bytes may be written; `None` for no limit.
     room: Option<usize>,
     write_error: Option<io::ErrorKind>,
+    flush_error: Option<io::ErrorKind>,
+    shut_error: Option<io::ErrorKind>,
+    /// Writes say that they took nothing.
+    takes_nothing: bool,
     shut: bool,
     dropped: bool,
     reader: Option<Waker>,
@@ -95,7 +99,36 @@ impl Far {
     }
 
     pub fn fail_writes(&self, kind: io::ErrorKind) {
-        self.0.lock().unwrap().write_error = Some(kind);
+        self.write_fault(|pipe| pipe.write_error = Some(kind));
+    }
+
+    pub fn fail_flushes(&self, kind: io::ErrorKind) {
+        self.write_fault(|pipe| pipe.flush_error = Some(kind));
+    }
+
+    pub fn fail_shutdown(&self, kind: io::ErrorKind) {
+        self.write_fault(|pipe| pipe.shut_error = Some(kind));
+    }
+
+    /// Writes take nothing and say so, which no transport should do.
+    pub fn take_nothing(&self) {
+        self.write_fault(|pipe| pipe.takes_nothing = true);
+    }
+
+    fn write_fault(&self, set: impl FnOnce(&mut Pipe)) {
+        let mut pipe = self.0.lock().unwrap();
+        set(&mut pipe);
+        if let Some(waker) = pipe.writer.take() {
+            waker.wake();
+        }
+    }
+
+    /// Wakes who waits, for nothing.
+    pub fn wake(&self) {
+        let mut pipe = self.0.lock().unwrap();
+        let wakers = [pipe.reader.take(), pipe.writer.take()];
+        drop(pipe);
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// What was written since the last call.
@@ -110,14 +143,20 @@ impl Far {
 
     /// The frames that the bytes are.
     pub fn frames_of(&self, bytes: &[u8]) -> Vec<Frame> {
+        let (frames, rest) = self.whole_frames_of(bytes);
+        assert!(rest.is_empty(), "half a frame was written: {rest:x?}");
+        frames
+    }
+
+    /// The frames that are whole, and the rest.
+    pub fn whole_frames_of<'a>(&self, bytes: &'a [u8]) -> (Vec<Frame>, &'a [u8]) {
         let mut rest = bytes;
         let mut frames = Vec::new();
         while let Some((frame, tail)) = Frame::parse(rest) {
             frames.push(frame);
             rest = tail;
         }
-        assert!(rest.is_empty(), "half a frame was written: {rest:x?}");
-        frames
+        (frames, rest)
     }
 
     /// Whether the near end said that it writes no more.
@@ -187,6 +226,9 @@ impl AsyncWrite for Near {
             return Poll::Ready(Err(kind.into()));
         }
         assert!(!pipe.shut, "written after the shutdown");
+        if pipe.takes_nothing {
+            return Poll::Ready(Ok(0));
+        }
         let mut count = bytes.len();
         if pipe.piece > 0 {
             count = count.min(pipe.piece);
@@ -204,11 +246,18 @@ impl AsyncWrite for Near {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        match self.0.lock().unwrap().flush_error {
+            Some(kind) => Poll::Ready(Err(kind.into())),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().unwrap().shut = true;
+        let mut pipe = self.0.lock().unwrap();
+        if let Some(kind) = pipe.shut_error {
+            return Poll::Ready(Err(kind.into()));
+        }
+        pipe.shut = true;
         Poll::Ready(Ok(()))
     }
 }

@@ -284,7 +284,9 @@ impl End {
             | Kind::ConnectionReset
             | Kind::NotConnected
             // TLS without its goodbye.
-            | Kind::UnexpectedEof => Self::Eof,
+            | Kind::UnexpectedEof
+            // It takes nothing more. The decoder calls that a reset.
+            | Kind::WriteZero => Self::Eof,
             _ => Self::Failed(error),
         }
     }
