@@ -1,4 +1,5 @@
 use std::{
+    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -47,7 +48,11 @@ impl<B> StreamBody<B> {
     }
 }
 
-impl<B: Body> Body for StreamBody<B> {
+impl<B> Body for StreamBody<B>
+where
+    B: Body,
+    B::Data: 'static,
+{
     type Data = Bytes;
     type Error = B::Error;
 
@@ -83,8 +88,18 @@ impl<B: Body> Body for StreamBody<B> {
 }
 
 /// Costs nothing where the data are `Bytes`, as nearly everywhere.
-pub(super) fn bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
-    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
+#[inline]
+pub(super) fn bytes<D: Buf + 'static>(frame: Frame<D>) -> Frame<Bytes> {
+    let mut frame = Some(frame);
+    // The type is known when this is compiled, so that nothing is left of the question.
+    let same = (&mut frame as &mut dyn Any).downcast_mut::<Option<Frame<Bytes>>>();
+    if let Some(same) = same.and_then(Option::take) {
+        return same;
+    }
+    frame.map_or_else(
+        || Frame::data(Bytes::new()), // never: it was not taken
+        |other| other.map_data(|mut data| data.copy_to_bytes(data.remaining())),
+    )
 }
 
 impl<B> fmt::Debug for StreamBody<B> {

@@ -54,7 +54,12 @@ impl<B> LiveBody<B> {
     }
 }
 
-impl<B: Body> LiveBody<B> {
+impl<B> LiveBody<B>
+where
+    B: Body,
+    B::Data: 'static,
+{
+    #[inline]
     pub(super) fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -134,17 +139,23 @@ impl Drop for Hold {
 
 impl Hold {
     /// Takes the guard over if that has not been done, and asks it for orders.
+    #[inline]
     fn listen(&mut self, closing: &mut Option<Closing>, cx: &mut Context<'_>) {
         if let Self::Slot(slot, tally) = self {
-            *self = match slot.take() {
-                Some(guard) => Self::begin(guard, tally.take()),
-                None => Self::Gone,
-            };
+            *self = Self::take(slot, tally);
         }
         if let Self::Guard(guard, _) = self {
             while let Poll::Ready(order) = guard.poll_close(cx) {
                 *closing = Some(order);
             }
+        }
+    }
+
+    #[cold]
+    fn take(slot: &Slot, tally: &mut Option<Tally>) -> Self {
+        match slot.take() {
+            Some(guard) => Self::begin(guard, tally.take()),
+            None => Self::Gone,
         }
     }
 
@@ -157,6 +168,7 @@ impl Hold {
         Self::Guard(guard, blocks)
     }
 
+    #[inline]
     fn within<T>(&mut self, run: impl FnOnce() -> T) -> T {
         match self {
             Self::Guard(guard, _) => guard.within(run),
@@ -164,6 +176,7 @@ impl Hold {
         }
     }
 
+    #[inline]
     fn count(&mut self, data: &[u8]) {
         if let Self::Guard(guard, blocks) = self {
             let events = blocks.as_mut().map_or(0, |blocks| blocks.count(data));

@@ -193,6 +193,7 @@ impl Life {
     }
 
     /// Whether the owner has to look.
+    #[inline]
     pub(super) fn has_news(&self) -> bool {
         self.told.load(Ordering::Acquire)
     }

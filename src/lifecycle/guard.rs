@@ -143,6 +143,7 @@ impl StreamGuard {
     ///
     /// Each order is more urgent than the one before, so there are at most three. The owner polls this with the
     /// context of its own task, at the end of each of its polls and until it is pending.
+    #[inline]
     pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closing> {
         let this = &mut *self.0;
         let is_known = this
@@ -186,6 +187,7 @@ impl StreamGuard {
 
     /// Runs foreign code within the stream's span; should it panic, the stream ends as
     /// [`EndReason::Panicked`].
+    #[inline]
     pub fn within<T>(&mut self, run: impl FnOnce() -> T) -> T {
         let record = &mut self.0.record;
         record.inside = true;

@@ -32,6 +32,7 @@ impl Span {
     }
 
     /// Whether nobody listens.
+    #[inline]
     pub(crate) fn is_disabled(&self) -> bool {
         self.0.is_disabled()
     }
