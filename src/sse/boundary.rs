@@ -35,7 +35,17 @@ impl Boundary {
     }
 
     /// Takes notice of the next bytes of the stream.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
+        // From anywhere, and how nearly every chunk ends.
+        if bytes.ends_with(b"\n\n") {
+            self.0 = At::Start { fresh: true };
+        } else {
+            self.walk(bytes);
+        }
+    }
+
+    fn walk(&mut self, bytes: &[u8]) {
         // Three line-end bytes lead to one state from anywhere, and any other byte leads to `Line`.
         let tail = match bytes.len().checked_sub(3) {
             Some(skip @ 1..) => &bytes[skip..],
