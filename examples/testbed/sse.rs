@@ -25,7 +25,7 @@ const SEEN: EventName = EventName::from_static("seen");
 
 /// What is published with [`publish`], for as long as the client stays.
 pub(crate) fn subscribe(topic: &Topic<Encoded>) -> Response<endpoints::Body> {
-    let events = topic.subscribe().on_lag(OnLag::DropOldest);
+    let events = topic.subscribe().on_lag(OnLag::DropOldest).joined();
     response(Sse::new(events).keep_alive(KeepAlive::new(tokio::time::sleep)))
 }
 

@@ -5,7 +5,7 @@ use super::{Comment, Event};
 /// Whole blocks of an event stream, ready for the wire and cheap to clone.
 ///
 /// An event that goes to many clients is encoded once; every clone shares its bytes. What is in here is complete: it
-/// ends with a blank line, so blocks can stand in any order.
+/// ends with a blank line, so blocks can stand in any order, and several can be collected into one.
 ///
 /// ```
 /// use tower_realtime::sse::{Encoded, Event};
@@ -13,32 +13,56 @@ use super::{Comment, Event};
 /// let for_everybody = Encoded::from(Event::new("hello"));
 /// let one_more = for_everybody.clone(); // no copy
 /// assert_eq!(one_more.as_bytes(), "data: hello\n\n");
+/// let twice: Encoded = [for_everybody, one_more].into_iter().collect();
+/// assert_eq!(twice.as_bytes(), "data: hello\n\ndata: hello\n\n");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Encoded(Bytes);
+#[derive(Clone, Debug, Default)]
+pub struct Encoded {
+    blocks: Bytes,
+    /// How many events that is, for the statistics.
+    events: u32,
+}
 
 impl Encoded {
     /// The bytes as they go over the wire.
     #[must_use]
     pub const fn as_bytes(&self) -> &Bytes {
-        &self.0
+        &self.blocks
     }
 
     /// The bytes as they go over the wire.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.blocks
     }
 
     /// Takes bytes that are known to be whole blocks.
     pub(crate) const fn from_blocks(blocks: Bytes) -> Self {
-        Self(blocks)
+        Self::from_events(blocks, 1)
+    }
+
+    /// Takes bytes that are the blocks of so many events.
+    pub(super) const fn from_events(blocks: Bytes, events: u32) -> Self {
+        Self { blocks, events }
+    }
+
+    /// How many events this is.
+    pub(super) const fn events(&self) -> u32 {
+        self.events
     }
 }
 
+impl PartialEq for Encoded {
+    fn eq(&self, other: &Self) -> bool {
+        self.blocks == other.blocks
+    }
+}
+
+impl Eq for Encoded {}
+
 impl From<Event> for Encoded {
     fn from(event: Event) -> Self {
-        Self(event.into_block().into())
+        Self::from_blocks(event.into_block().into())
     }
 }
 
@@ -52,7 +76,7 @@ impl From<Comment> for Encoded {
     fn from(comment: Comment) -> Self {
         let mut lines = comment.into_lines();
         lines.push(b'\n');
-        Self(lines.into())
+        Self::from_blocks(lines.into())
     }
 }
 

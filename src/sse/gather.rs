@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A frame is closed when it has this many bytes: few writes, and still short turns.
-const FRAME: usize = 16 * 1024;
+pub(super) const FRAME: usize = 16 * 1024;
 
 pin_project! {
     /// A body of events: those that are ready leave together, in one frame of about 16 KiB at most.
@@ -184,6 +184,13 @@ impl Block {
         Self::Encoded(item.map_or_else(Encoded::default, Into::into))
     }
 
+    const fn events(&self) -> u64 {
+        match self {
+            Self::Encoded(encoded) => encoded.events() as u64,
+            Self::Event(_) => 1,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Encoded(encoded) => encoded.as_bytes().len(),
@@ -213,6 +220,7 @@ struct Gather {
     first: Block,
     all: Vec<u8>,
     len: usize,
+    pieces: usize,
     events: u64,
     usual: usize,
 }
@@ -221,15 +229,16 @@ impl Gather {
     fn new(first: Block, usual: usize) -> Self {
         Self {
             len: first.len(),
+            events: first.events(),
             first,
             all: Vec::new(),
-            events: 1,
+            pieces: 1,
             usual,
         }
     }
 
     fn push(&mut self, event: &Block) {
-        if self.events == 1 {
+        if self.pieces == 1 {
             let least = self.len + event.len();
             self.all
                 .reserve_exact(self.usual.clamp(1024, FRAME).max(least));
@@ -237,12 +246,13 @@ impl Gather {
         }
         event.write(&mut self.all);
         self.len = self.all.len();
-        self.events += 1;
+        self.pieces += 1;
+        self.events += event.events();
     }
 
     /// How long the next gathered frame probably is.
     const fn usual(&self) -> usize {
-        if self.events == 1 {
+        if self.pieces == 1 {
             self.usual
         } else {
             self.len
@@ -250,7 +260,7 @@ impl Gather {
     }
 
     fn finish(self) -> Bytes {
-        if self.events == 1 {
+        if self.pieces == 1 {
             Encoded::from(self.first).into_bytes()
         } else {
             self.all.into()

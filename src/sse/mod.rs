@@ -58,6 +58,7 @@ mod encode;
 mod event;
 mod field;
 mod gather;
+mod join;
 #[cfg(feature = "json")]
 mod json;
 pub mod keep_alive;

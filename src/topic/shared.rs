@@ -5,8 +5,9 @@ use std::{
 };
 
 use super::{
+    join::{JoinFn, Joins},
     limits::{Coalesce, Limits, Weigh},
-    ring::{Readers, Ring},
+    ring::{Position, Ring},
 };
 use crate::wakers::WakerSet;
 
@@ -20,8 +21,7 @@ pub(super) struct State<T> {
     /// Its members are the subscriptions.
     pub(super) readers: WakerSet,
     pub(super) closed: bool,
-    /// Items stay for readers to come, until a bound drops them.
-    retain: bool,
+    joins: Joins<T>,
     weigh: Option<Weigh<T>>,
     coalesce: Option<Box<dyn Coalesce<T> + Send>>,
     /// Where ages are counted from; `None` where age does not matter, which saves reading the clock.
@@ -40,10 +40,10 @@ impl<T> Shared<T> {
         let aged = retain || limits.bounds.age < Duration::MAX;
         Self {
             state: Mutex::new(State {
-                ring: Ring::new(limits.bounds),
+                ring: Ring::new(limits.bounds, retain),
                 readers: WakerSet::new(),
                 closed: false,
-                retain,
+                joins: Joins::new(),
                 weigh: limits.weigh,
                 coalesce: limits.coalesce,
                 start: aged.then(Instant::now),
@@ -70,22 +70,42 @@ impl<T> Shared<T> {
 impl<T> State<T> {
     /// Adds an item for everybody who is subscribed now.
     pub(super) fn push(&mut self, item: T, dropped: &mut Dropped<T>) {
-        if self.closed {
+        if self.closed || !self.ring.is_wanted() {
             return dropped.put(item);
         }
-        let readers = match self.readers.len() {
-            _ if self.retain => Readers::Anybody,
-            0 => return dropped.put(item),
-            readers => Readers::Left(readers),
-        };
         let now = self.now();
         let weight = self.weigh.as_ref().map_or(0, |weigh| weigh(&item));
         if let Some(coalesce) = &mut self.coalesce {
             let superseded = coalesce.replace(&item, &mut self.ring);
             dropped.extend(superseded);
+            self.joins.forget(Position::MAX, dropped);
         }
-        self.ring.push(item, weight, now, readers);
+        self.ring.push(item, weight, now);
         self.evict(now, dropped);
+    }
+
+    /// What stands at `cursor`, put together once for all who read it together, and the cursor behind it. `None` where
+    /// there is nothing to put together.
+    pub(super) fn read_joined(
+        &mut self,
+        cursor: Position,
+        join: JoinFn<T>,
+        dropped: &mut Dropped<T>,
+    ) -> Option<(T, Position)>
+    where
+        T: Clone,
+    {
+        if cursor < self.ring.lost() || self.ring.next().saturating_sub(cursor) < 2 {
+            return None;
+        }
+        let (item, behind) = self.joins.read(&self.ring, cursor, join, dropped)?;
+        dropped.extend(self.ring.skip(cursor, behind));
+        Some((item, behind))
+    }
+
+    /// Forgets what was put together and everybody has read.
+    pub(super) fn tidy(&mut self, dropped: &mut Dropped<T>) {
+        self.joins.forget(self.ring.first(), dropped);
     }
 
     /// Drops what became too old. Free where age does not matter.
@@ -114,16 +134,18 @@ impl<T> Dropped<T> {
         }
     }
 
-    pub(super) fn extend(&mut self, items: impl IntoIterator<Item = T>) {
-        items.into_iter().for_each(|item| self.put(item));
-    }
-
     fn put(&mut self, item: T) {
         if self.first.is_none() {
             self.first = Some(item);
         } else {
             self.more.push(item);
         }
+    }
+}
+
+impl<T> Extend<T> for Dropped<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        items.into_iter().for_each(|item| self.put(item));
     }
 }
 
