@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{Beat, KeepAlive, Pulse, bom::Bom};
+use super::{Beat, KeepAlive, Pulse, alarm::Alarm, bom::Bom};
 use crate::{rt::Timer, sse::Boundary};
 
 pin_project! {
@@ -22,6 +22,7 @@ pin_project! {
         // Armed by the first poll that finds nothing to write, so that a body can be made outside of the runtime.
         #[pin]
         sleep: Option<T::Sleep>,
+        alarm: Option<Alarm>,
         pulse: Pulse,
         boundary: Boundary,
         bom: Bom,
@@ -55,6 +56,7 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
             inner,
             keep_alive,
             sleep: None,
+            alarm: None,
             pulse: Pulse::new(),
             boundary: Boundary::new(),
             bom: Bom::new(),
@@ -81,13 +83,14 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
         let Some(keep_alive) = this.keep_alive else {
             return Poll::Pending;
         };
+        let alarm = this.alarm.get_or_insert_with(|| Alarm::new(cx.waker()));
         // A timer that rings is armed again, and polled once more, so that it knows whom to wake.
         for _ in 0..2 {
             if this.sleep.is_none() {
                 this.sleep.set(Some(keep_alive.half()));
             }
             let sleep = this.sleep.as_mut().as_pin_mut();
-            if sleep.is_some_and(|sleep| sleep.poll(cx).is_pending()) {
+            if sleep.is_some_and(|sleep| alarm.poll(sleep, cx).is_pending()) {
                 return Poll::Pending;
             }
             this.sleep.set(None);

@@ -14,7 +14,7 @@ use crate::{
 pub struct KeepAlive<T> {
     timer: T,
     interval: Duration,
-    beat: Encoded,
+    beat: Bytes,
     is_comment: bool,
 }
 
@@ -25,7 +25,7 @@ impl<T> KeepAlive<T> {
         Self {
             timer,
             interval: Duration::from_secs(15),
-            beat: Encoded::from_blocks(Bytes::from_static(b":\n")),
+            beat: Bytes::from_static(b":\n"),
             is_comment: true,
         }
     }
@@ -43,7 +43,7 @@ impl<T> KeepAlive<T> {
     #[must_use]
     pub fn comment(mut self, text: impl AsRef<str>) -> Self {
         // Without a blank line: within an event that would end it early.
-        self.beat = Encoded::from_blocks(Comment::new(text).into_lines().into());
+        self.beat = Comment::new(text).into_lines().into();
         self.is_comment = true;
         self
     }
@@ -62,13 +62,13 @@ impl<T> KeepAlive<T> {
     /// ```
     #[must_use]
     pub fn event(mut self, event: Event) -> Self {
-        self.beat = event.into();
+        self.beat = Encoded::from(event).into_bytes();
         self.is_comment = false;
         self
     }
 
     pub(super) fn beat(&self) -> Bytes {
-        self.beat.as_bytes().clone()
+        self.beat.clone()
     }
 
     pub(super) const fn is_comment(&self) -> bool {

@@ -12,6 +12,7 @@
 //! # let _ = (default, patient);
 //! ```
 
+mod alarm;
 mod body;
 mod bom;
 mod config;
