@@ -13,7 +13,10 @@ use futures_util::{FutureExt, StreamExt, stream};
 use http::{Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tower_realtime::sse::{Encoded, Event, KeepAlive, Sse};
+use tower_realtime::{
+    sse::{Encoded, Event, KeepAlive, Sse},
+    topic::Topic,
+};
 
 /// What one poll yields: a frame's bytes, the end, or nothing yet.
 fn poll<B>(body: &mut Pin<Box<B>>) -> Poll<Option<Result<Bytes, B::Error>>>
@@ -219,6 +222,15 @@ async fn comments_come_while_there_are_no_events() {
             15_000, 30_000, first, 52_500, 67_500, second, 90_000, 105_000
         ]
     );
+}
+
+#[test]
+fn a_body_is_sync_where_its_events_are() {
+    fn anywhere(_: &(impl Send + Sync)) {}
+    let events = stream::empty::<Result<Event, Infallible>>();
+    let kept_alive = Sse::new(events).keep_alive(KeepAlive::new(tokio::time::sleep));
+    anywhere(&kept_alive.on_end(|_| ()));
+    anywhere(&Sse::new(Topic::<Encoded>::new(1).subscribe().joined()));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use crate::lifecycle::{EndReason, Tally};
 
 type Hook = Box<dyn FnOnce(EndReason) + Send>;
@@ -8,7 +10,8 @@ type Hook = Box<dyn FnOnce(EndReason) + Send>;
 #[derive(Default)]
 pub(super) struct Life {
     tally: Tally,
-    hook: Option<Hook>,
+    /// Few have one. Never locked: the mutex makes the body `Sync`, as some stacks want it.
+    hook: Option<Box<Mutex<Hook>>>,
 }
 
 impl Life {
@@ -17,13 +20,14 @@ impl Life {
     }
 
     pub(super) fn on_end(&mut self, hook: Hook) {
-        self.hook = Some(hook);
+        self.hook = Some(Box::new(Mutex::new(hook)));
     }
 
     /// The stream has ended. The first reason is the one that counts.
     pub(super) fn end(&mut self, reason: EndReason) {
         self.tally.end(reason);
         if let Some(hook) = self.hook.take() {
+            let hook = hook.into_inner().unwrap_or_else(PoisonError::into_inner);
             hook(self.tally.reason().unwrap_or(reason));
         }
     }
