@@ -4,6 +4,8 @@
 //!
 //! What public test suites ask of a client; a real one would have something to say.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
@@ -15,7 +17,7 @@ use tokio::net::TcpStream;
 use tower_realtime::{
     BoxError,
     rt::Tokio,
-    ws::{Connector, Limits, WebSocket, deflate::Deflate, upgrade::Http2Client},
+    ws::{Connector, Heartbeat, Limits, WebSocket, deflate::Deflate, upgrade::Http2Client},
 };
 
 #[tokio::main]
@@ -35,7 +37,9 @@ async fn main() -> Result<(), BoxError> {
                 .message(64 << 20)
                 .frame(64 << 20)
                 .fragments(u32::MAX),
-        );
+        )
+        // Suites count every frame, and on a slow machine a case takes longer than the default lets pass without a ping.
+        .heartbeat(Heartbeat::new().interval(Duration::from_secs(120)));
     let request = Request::get(url).body(Empty::<Bytes>::new())?;
     if has("--http2") {
         return over_http2(connector, request).await;
