@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::join_all};
-use redis_server::{Server, Wire};
+use redis_server::{Server, Wire, free_port};
 use tokio::time::sleep;
 use tower_realtime::{
     log::{
@@ -184,6 +184,170 @@ async fn a_server_that_lost_its_memory_makes_gaps() {
     server.command(&["FLUSHALL"]);
     wire.cut();
     assert!(live.next().await.is_none());
+}
+
+/// A replica that has everything its master has.
+fn replica_of(master: &Server) -> Server {
+    let replica = Server::start();
+    replica.command(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
+    replica.until(&["INFO", "replication"], "master_link_status:up");
+    replica
+}
+
+/// A planned failover: the master hands over to its replica, and the address leads there, now soon and now late, with
+/// and without the end of the connections to the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn a_failover_of_everything_loses_and_repeats_nothing() {
+    let servers = [Server::start(), Server::start()];
+    let port = |n: usize| servers[n].port.to_string();
+    servers[1].command(&["REPLICAOF", "127.0.0.1", &port(0)]);
+    let wires = [
+        Wire::to(servers[0].port).await,
+        Wire::to(servers[0].port).await,
+    ];
+    let urls = [wires[0].url(), wires[1].url()];
+    nothing_is_lost_or_repeated(urls, async || {
+        for n in 0..4 {
+            let (old, new) = (n % 2, (n + 1) % 2);
+            servers[new].until(&["INFO", "replication"], "master_link_status:up");
+            sleep(Duration::from_millis(300)).await;
+            let started = servers[old].command(&["FAILOVER", "TO", "127.0.0.1", &port(new)]);
+            assert!(started.contains("OK"), "{started}");
+            servers[new].until(&["INFO", "replication"], "role:master");
+            sleep(Duration::from_millis(100 * n as u64)).await;
+            for wire in &wires {
+                wire.server.store(servers[new].port, Ordering::SeqCst);
+                if n != 2 {
+                    wire.cut();
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// An unplanned one: the master dies with events that its replica does not have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn a_failover_tells_of_what_was_not_replicated() {
+    let mut master = Server::start();
+    let replica = replica_of(&master);
+    let wire = Wire::to(master.port).await;
+    let log = Redis::open(&wire.url(), rt::Tokio).unwrap().log("news");
+    let mut live = log.try_resume("").await.unwrap().or_oldest();
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(log.try_publish(Event::display(n)).await.unwrap());
+    }
+    assert!(master.command(&["WAIT", "1", "0"]).contains(":1"));
+    let offset = |server: &Server| {
+        let info = server.command(&["INFO", "replication"]);
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("master_repl_offset:"));
+        line.map(str::to_owned)
+    };
+    while offset(&master) != offset(&replica) {
+        sleep(Duration::from_millis(5)).await;
+    }
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    for n in 10..15 {
+        ids.push(log.try_publish(Event::display(n)).await.unwrap());
+    }
+    for n in 0..15 {
+        assert_eq!(live.next().await.unwrap().unwrap().data(), n.to_string());
+    }
+    master.kill();
+    wire.server.store(replica.port, Ordering::SeqCst);
+    wire.cut();
+
+    // Who has seen what is gone is told, whether or not something came in its place.
+    assert!(!matches!(live.next().await, Some(Ok(_))));
+    let gap = log
+        .try_resume(&ids[14])
+        .await
+        .unwrap()
+        .complete()
+        .unwrap_err();
+    assert!(matches!(gap, Gap::Future | Gap::TooOld), "{gap:?}");
+    ids.push(log.try_publish(Event::new("15")).await.unwrap());
+    for id in &ids[10..15] {
+        let resume = log.try_resume(id).await.unwrap();
+        assert_eq!(resume.complete().unwrap_err(), Gap::TooOld, "{id}");
+    }
+    // And nobody else is.
+    for (n, id) in ids[..10].iter().enumerate() {
+        let mut events = log.try_resume(id).await.unwrap().complete().unwrap();
+        for n in (n + 1..10).chain([15]) {
+            assert_eq!(events.next().await.unwrap().unwrap().data(), n.to_string());
+        }
+    }
+}
+
+/// Certificates that `scripts/redis-test` has made: `ca.pem` is believed, `stranger.pem` is not.
+fn tls(certificate: &str, port: u16) -> Vec<String> {
+    let dir = std::env::var("REDIS_TLS").expect("scripts/redis-test makes certificates");
+    let file = |end| format!("{dir}/{certificate}.{end}");
+    [
+        ["--tls-port", &port.to_string()],
+        ["--tls-cert-file", &file("pem")],
+        ["--tls-key-file", &file("key")],
+        ["--tls-ca-cert-file", &format!("{dir}/ca.pem")],
+        ["--tls-auth-clients", "no"],
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect()
+}
+
+fn start_with_tls(certificate: &str) -> (Server, u16) {
+    let port = free_port();
+    let arguments = tls(certificate, port);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    (Server::start_with(&arguments), port)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn the_url_brings_tls_and_a_user() {
+    let (server, port) = start_with_tls("server");
+    for rules in [
+        ["app", "on", ">se:cret", "~tower-realtime:*", "+@all"],
+        ["default", "off", "nopass", "~*", "+@all"],
+    ] {
+        let done = server.command(&[&["ACL", "SETUSER"], &rules[..]].concat());
+        assert!(done.contains("OK"), "{done}");
+    }
+    let wires = [Wire::to(port).await, Wire::to(port).await];
+    let url = |wire: &Wire| format!("rediss://app:se%3Acret@127.0.0.1:{}", wire.port);
+    nothing_is_lost_or_repeated([url(&wires[0]), url(&wires[1])], async || {
+        for n in 0..6 {
+            sleep(Duration::from_millis(300)).await;
+            wires[n % 2].cut();
+        }
+    })
+    .await;
+
+    let (_stranger, strange) = start_with_tls("stranger");
+    for (url, refused) in [
+        (format!("rediss://app:wrong@127.0.0.1:{port}"), true),
+        (format!("rediss://127.0.0.1:{port}"), true),
+        // No plain text where TLS is spoken, no TLS where plain text is, no certificate of a stranger.
+        (format!("redis://app:se%3Acret@127.0.0.1:{port}"), false),
+        (
+            format!("rediss://app:se%3Acret@127.0.0.1:{}", server.port),
+            false,
+        ),
+        (format!("rediss://127.0.0.1:{strange}"), false),
+    ] {
+        let redis = Redis::open(&url, rt::Tokio).unwrap().attempts(2);
+        let failed = redis.log("news").try_publish(Event::new("1")).await;
+        let error = failed.expect_err(&url);
+        assert_eq!(error.is_refused(), refused, "{url}: {error:?}");
+        assert!(!error.may_be_published(), "{url}: {error:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

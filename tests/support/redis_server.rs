@@ -8,9 +8,9 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU16, AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -24,26 +24,46 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     dir: PathBuf,
     child: Option<Child>,
+    more: Vec<String>,
+}
+
+/// Another program that speaks the same, such as `valkey-server`.
+fn program() -> String {
+    std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".into())
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more arguments than the usual.
+    pub(crate) fn start_with(more: &[&str]) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
+        let port = free_port();
         let name = format!("tower-realtime-redis-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).expect("a directory");
         let child = None;
-        let mut server = Self { port, dir, child };
+        let more = more.iter().map(|&more| more.into()).collect();
+        let mut server = Self {
+            port,
+            dir,
+            child,
+            more,
+        };
         server.up();
         server
     }
 
     pub(crate) fn up(&mut self) {
-        let child = Command::new("redis-server")
+        let child = Command::new(program())
             .current_dir(&self.dir)
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args([
@@ -54,12 +74,11 @@ impl Server {
                 "--save",
                 "",
             ])
+            .args(&self.more)
             .stdout(Stdio::null())
             .spawn();
         self.child = Some(child.expect("a redis-server"));
-        while !self.command(&["PING"]).contains("PONG") {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.until(&["PING"], "PONG");
     }
 
     /// Ends it at once, as a crash does.
@@ -67,6 +86,19 @@ impl Server {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it runs");
         child.wait().expect("it ends");
+    }
+
+    /// Asks until the answer holds `wanted`.
+    pub(crate) fn until(&self, words: &[&str], wanted: &str) {
+        let start = Instant::now();
+        while !self.command(words).contains(wanted) {
+            let took = start.elapsed();
+            assert!(
+                took < Duration::from_secs(30),
+                "{words:?} never said {wanted}"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Its answer to a command in a connection of its own.
@@ -99,10 +131,12 @@ impl Drop for Server {
     }
 }
 
-/// A way to the server that can be cut.
+/// A way to the server that can be cut, and led to another one.
 #[derive(Clone)]
 pub(crate) struct Wire {
-    port: u16,
+    pub(crate) port: u16,
+    /// What connections that are made from now on reach.
+    pub(crate) server: Arc<AtomicU16>,
     open: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
@@ -111,11 +145,13 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let wire = Self {
             port: listener.local_addr().expect("an address").port(),
+            server: Arc::new(AtomicU16::new(server)),
             open: Arc::default(),
         };
-        let open = Arc::clone(&wire.open);
+        let (open, server) = (Arc::clone(&wire.open), Arc::clone(&wire.server));
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
+                let server = server.load(Ordering::SeqCst);
                 let task = tokio::spawn(async move {
                     if let Ok(mut far) = TcpStream::connect(("127.0.0.1", server)).await {
                         let _ = copy_bidirectional(&mut near, &mut far).await;
