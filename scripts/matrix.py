@@ -41,7 +41,7 @@ CONTESTANTS = {
     "decode": ["ours", *DECODERS, *BROWSERS],
     "behaviour": ["ours", *SOURCES, *NODE_SOURCES, "chromium"],
 }
-# Half an hour and more: they run when they are asked for by name.
+# A quarter of an hour for each contestant: they run when they are asked for by name.
 LONG = ["deflate", "deflate-client"]
 FULL_CONTRACT = ["ours", "axum"]
 
@@ -270,7 +270,7 @@ def version(run, name):
             return "tower-realtime " + re.search(r'^version = "(.*?)"', file.read(), re.M)[1]
     if name in BROWSERS:
         program = {"chromium": "chromium", "firefox": "firefox-esr"}[name]
-        said = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True).stdout
+        said = subprocess.run([program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         return f"{name.capitalize()} {re.search(r'[0-9][0-9.]*', said)[0]}"
     if name in NODE_SOURCES:
         with open(run.path("node", "node_modules", NODE_SOURCES[name], "package.json")) as file:

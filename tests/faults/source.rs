@@ -1,11 +1,12 @@
 //! An `EventSource` in each of its states. The clock is tokio's paused one.
 
-use std::{pin::pin, time::Duration};
+use std::{convert::Infallible, future::ready, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use http::Request;
-use http_body_util::Empty;
+use http::{HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::{Empty, StreamBody};
 use tower_realtime::sse::{EventSource, ReadyState};
 
 use super::event_server::{Play, Server, Step, events, stop};
@@ -188,5 +189,38 @@ async fn each_state_survives_each_fault() {
             assert_eq!(data, want, "{what}");
             assert_eq!(asked, ids, "{what}");
         }
+    }
+}
+
+/// HTML 9.2.9, as far as it goes without a garbage collector.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_dropped_lets_go_of_its_connection() {
+    for polls in [1, 2, 3] {
+        let held = Arc::new(());
+        let given = Arc::clone(&held);
+        let client = tower::service_fn(move |_: Request<Empty<Bytes>>| {
+            let given = Arc::clone(&given);
+            let events = futures_util::stream::iter(["data: one\n\n", "data: tw"]);
+            let events = events
+                .chain(futures_util::stream::pending())
+                .map(move |text| {
+                    let _held = &given;
+                    Ok::<_, Infallible>(Frame::data(Bytes::from_static(text.as_bytes())))
+                });
+            let mut response = Response::new(StreamBody::new(Box::pin(events)));
+            let kind = HeaderValue::from_static("text/event-stream");
+            response.headers_mut().insert("content-type", kind);
+            ready(Ok::<_, Infallible>(response))
+        });
+        let request = Request::get("http://here.test/events").body(Empty::new());
+        let mut source = EventSource::new(client, request.unwrap(), tokio::time::sleep);
+        for _ in 0..polls {
+            let _ = tokio::time::timeout(SECOND, source.next()).await;
+        }
+        assert_eq!(source.ready_state(), ReadyState::Open);
+        // The service, and the body.
+        assert!(Arc::strong_count(&held) > 2, "{polls}");
+        drop(source);
+        assert_eq!(Arc::strong_count(&held), 1, "{polls}");
     }
 }

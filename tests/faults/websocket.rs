@@ -9,7 +9,7 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use tower_realtime::ws::{
-    self, CloseCode, CloseFrame, Closed, Endpoint, WebSocket,
+    self, CloseCode, CloseFrame, Closed, Endpoint, Message, WebSocket,
     deflate::{self, Agreed, Deflate},
 };
 
@@ -22,12 +22,20 @@ enum Side {
     Served,
     /// The same, with permessage-deflate, of whose codec all bytes go through.
     Deflated,
+    /// The same, with a handler that takes messages in parts.
+    Parts,
     /// A server, driven by its own methods.
     Opened,
     Client,
 }
 
-const SIDES: [Side; 4] = [Side::Served, Side::Deflated, Side::Opened, Side::Client];
+const SIDES: [Side; 5] = [
+    Side::Parts,
+    Side::Served,
+    Side::Deflated,
+    Side::Opened,
+    Side::Client,
+];
 
 /// How far the connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,9 +194,13 @@ struct Log {
 }
 
 /// Echoes, and notes what it sees. It closes when it is told goodbye.
-async fn talk(socket: &mut WebSocket, log: &Mutex<Log>) {
+async fn talk(socket: &mut WebSocket, side: Side, log: &Mutex<Log>) {
     let end = loop {
-        match socket.recv().await {
+        let received = match side {
+            Side::Parts => recv_in_parts(socket).await,
+            _ => socket.recv().await,
+        };
+        match received {
             Ok(Some(message)) => {
                 let text = message.as_text().unwrap().to_owned();
                 let bye = text == "bye";
@@ -213,6 +225,23 @@ async fn talk(socket: &mut WebSocket, log: &Mutex<Log>) {
         }
     };
     log.lock().unwrap().end = Some(end);
+}
+
+/// The next message that comes whole, put together from its parts.
+async fn recv_in_parts(socket: &mut WebSocket) -> Result<Option<Message>, ws::Error> {
+    while let Some(mut message) = socket.recv_stream().await? {
+        let mut text = String::new();
+        loop {
+            match message.part().await {
+                Ok(Some(part)) => text.push_str(part.as_text().unwrap()),
+                Ok(None) => return Ok(Some(text.into())),
+                // It ends within the message; how, is still to be told.
+                Err(error) if error.is_cut() => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn kind(error: &ws::Error) -> &'static str {
@@ -250,19 +279,20 @@ impl Play {
         let notes = Arc::clone(&log);
         let endpoint = match side {
             Side::Client => Endpoint::client(),
-            Side::Served | Side::Opened => Endpoint::server(),
+            Side::Served | Side::Parts | Side::Opened => Endpoint::server(),
             Side::Deflated => Endpoint::server().deflate(agreed()),
         };
         let endpoint = endpoint.timer(clock.timer());
         let future: Pin<Box<dyn Future<Output = Closed>>> = match side {
-            Side::Served | Side::Deflated => {
-                let handler = async move |mut socket: WebSocket| talk(&mut socket, &notes).await;
+            Side::Served | Side::Deflated | Side::Parts => {
+                let handler =
+                    async move |mut socket: WebSocket| talk(&mut socket, side, &notes).await;
                 Box::pin(endpoint.serve(near, handler))
             }
             Side::Opened | Side::Client => {
                 let mut socket = endpoint.open(near);
                 Box::pin(async move {
-                    talk(&mut socket, &notes).await;
+                    talk(&mut socket, side, &notes).await;
                     socket.closed().await
                 })
             }
@@ -440,6 +470,13 @@ impl Play {
         let whole = state.has_two() || state == CloseSent || nuisance && state.brings_two();
         assert!(
             !received.is_empty() && (received.len() == 2 || !whole),
+            "{what}: received {received:?}"
+        );
+
+        // What comes behind the end is no data.
+        let over = matches!(state, InClose | CloseCame | Answered | Draining);
+        assert!(
+            !over || received.len() == 1,
             "{what}: received {received:?}"
         );
 

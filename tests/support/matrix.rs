@@ -443,6 +443,11 @@ handshake of its own (tungstenite and tokio-websockets bring one that reads the 
 hyper) faults of HTTP are those of what it stands on.
 The cases of handshake, frames, decode and behaviour come from the texts of the specifications; this crate was developed
 against them, and the others were not.
+
+In *handshake* most differences are keys that nobody looks at, refusals of another version that do not say which one is
+known, and methods other than GET.
+In *frames*, *lax* is nearly always an end without a close frame that says why; tungstenite, and so axum and warp, leaves
+that frame to the program.
 ";
 
 fn differences(out: &mut String, results: &Results) {
