@@ -391,3 +391,28 @@ fn a_reader_that_stalls_is_not_held_against_the_peer() {
     assert!(far.frames().iter().all(|frame| frame.first == 0x89));
     assert!(!run.is_done());
 }
+
+/// More than half of the bound waits, and the connection is still read and still woken.
+#[test]
+fn a_queue_that_is_nearly_full_is_filled() {
+    let (near, far) = transport();
+    let (log, clock) = (Log::default(), Clock::default());
+    let (seen, wait) = (log.clone(), clock.sleep(Duration::from_secs(1)));
+    let handler = async move |mut socket: WebSocket| {
+        let mut message = socket.recv_stream().await.unwrap().unwrap();
+        wait.await;
+        seen.add(join(&mut message).await);
+    };
+    let endpoint = Endpoint::server().limits(Limits::new().queued_bytes(10));
+    let mut run = Run::new(endpoint.serve(near, handler));
+    let input = Frame::text("0123456789abcdefghij").masked();
+    for bytes in [&input[..7], &input[7..14], &input[14..16]] {
+        far.send(bytes);
+        run.go();
+    }
+    clock.turn(Duration::from_secs(1));
+    run.go();
+    far.send(&input[16..]);
+    run.go();
+    assert_eq!(log.take(), ["0123456789abcdefghij"]);
+}

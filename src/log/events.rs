@@ -16,7 +16,7 @@ use super::{
     resume::{Gap, Position},
     store::{Page, Start, Store, Stored, Tail},
 };
-use crate::{BoxError, trace::debug};
+use crate::{BoxError, error::FellBehind, trace::debug};
 
 /// A stream of the events of a log, each exactly once and in order.
 ///
@@ -118,7 +118,7 @@ impl<S: Store> Events<S> {
         let page = ready!(reading.as_mut().poll(cx));
         self.reading = None;
         Poll::Ready(match page {
-            Ok(Page { gap: Some(gap), .. }) => Err(Missed(Why::Gap(gap))),
+            Ok(Page { gap: Some(gap), .. }) => Err(Missed(Why::Gap(FellBehind::because(gap)))),
             Ok(page) => {
                 self.take(page);
                 Ok(())
@@ -206,7 +206,7 @@ pub struct Missed(Why);
 
 #[derive(Debug)]
 enum Why {
-    Gap(Gap),
+    Gap(FellBehind),
     Store(BoxError),
 }
 

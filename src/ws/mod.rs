@@ -47,5 +47,7 @@ pub use self::limits::Limits;
 pub use self::message::{Message, MessageKind, NotUtf8, Text};
 pub use self::outcome::Outcome;
 pub use self::outgoing::{Outgoing, Prepared};
-pub use self::socket::{ByteStream, Driving, Endpoint, MessageReader, Receiver, Sender, WebSocket};
+pub use self::socket::{
+    ByteStream, Driving, Endpoint, MessageReader, MessageWriter, Receiver, Sender, WebSocket,
+};
 pub use self::typed::{Decode, Encode, Typed};

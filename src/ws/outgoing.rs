@@ -23,6 +23,8 @@ pub(super) enum Packing {
     Never,
     /// Whoever compressed it first.
     Shared(Arc<Cache>),
+    /// It is a fragment of a message: the opcode is that of its frame.
+    Fragment { opcode: u8, last: bool },
 }
 
 /// How a message is handed to a connection's encoder.
@@ -34,6 +36,8 @@ pub(crate) enum Form {
     Uncompressed,
     /// Compressed already, to this payload.
     Compressed(Bytes),
+    /// One frame of a message.
+    Fragment { opcode: u8, last: bool },
 }
 
 impl Outgoing {
@@ -41,6 +45,24 @@ impl Outgoing {
     #[must_use]
     pub const fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// One frame of a message that is sent in parts.
+    pub(super) const fn fragment(payload: Bytes, opcode: u8, last: bool) -> Self {
+        Self {
+            message: Message::Binary(payload),
+            packing: Packing::Fragment { opcode, last },
+        }
+    }
+
+    /// Whether more frames of the same message have to follow.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        matches!(self.packing, Packing::Fragment { last: false, .. })
+    }
+
+    /// How many messages end with it.
+    pub(super) const fn ends(&self) -> usize {
+        if self.is_unfinished() { 0 } else { 1 }
     }
 
     /// The length of the payload in bytes, before it is compressed.

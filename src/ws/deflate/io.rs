@@ -118,6 +118,7 @@ impl<T> DeflateIo<T> {
     /// How a message is handed to the encoder above.
     pub(crate) fn form(&self, outgoing: &Outgoing) -> Form {
         match (&self.codec, &outgoing.packing) {
+            (_, &Packing::Fragment { opcode, last }) => Form::Fragment { opcode, last },
             (None, _) | (_, Packing::Free) => Form::Plain,
             (_, Packing::Never) => Form::Uncompressed,
             (Some(codec), Packing::Shared(cache)) => codec.shared(cache, outgoing),

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::ws::{
     Limits,
-    outgoing::{Form, Outgoing},
+    outgoing::{Form, Outgoing, Packing},
     socket::Role,
 };
 
@@ -56,8 +56,11 @@ impl<T> DeflateIo<T> {
         Self(io)
     }
 
-    pub(crate) const fn form(&self, _: &Outgoing) -> Form {
-        Form::Plain
+    pub(crate) const fn form(&self, outgoing: &Outgoing) -> Form {
+        match outgoing.packing {
+            Packing::Fragment { opcode, last } => Form::Fragment { opcode, last },
+            _ => Form::Plain,
+        }
     }
 
     pub(crate) const fn rest(&mut self) {}

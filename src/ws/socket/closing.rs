@@ -11,6 +11,7 @@ use super::{
     driver::{Driver, Next},
     io::End,
     params::Role,
+    writing::Sent,
 };
 use crate::ws::{CloseCode, CloseFrame, Closed, ClosedBy};
 
@@ -137,7 +138,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn closing_step(&mut self, step: Step, cx: &mut Context<'_>) -> Result<Poll<Step>, End> {
         match step {
             Step::Queue => {
-                self.encode(cx, &mut 0, &mut 0)?;
+                self.encode(cx, &mut Sent::default())?;
                 if self.blocked {
                     return Ok(self.unblock(cx));
                 }

@@ -20,6 +20,7 @@ use super::{
     shared::Shared,
     spare::Spare,
     wire::{Budget, Read, Wire},
+    writing::Sent,
 };
 use crate::{
     lifecycle::{EndReason, StreamGuard, StreamKind},
@@ -41,6 +42,8 @@ pub(super) struct Driver<T> {
     /// What was taken out of the outbox, and the number of messages queued up to its last one.
     pub(super) tx: VecDeque<Outgoing>,
     pub(super) mark: u64,
+    /// The last frame of data that was encoded was not the last one of its message.
+    pub(super) fragmenting: bool,
     /// Something was encoded and has not been flushed.
     pub(super) dirty: bool,
     /// The transport takes no more for now.
@@ -113,6 +116,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             timer: params.timer,
             tx: VecDeque::new(),
             mark: 0,
+            fragmenting: false,
             dirty: false,
             blocked: false,
             moved: (0, 0),
@@ -248,13 +252,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return false;
         }
         self.load();
-        let (mut count, mut bytes) = (0, 0);
-        let result = self.encode(cx, &mut count, &mut bytes);
+        let mut sent = Sent::default();
+        let result = self.encode(cx, &mut sent);
         if let Err(end) = result {
             self.lost(end);
             return true;
         }
-        self.unload(count, bytes, cx)
+        self.unload(sent, cx)
     }
 
     /// Takes what the outbox holds.
@@ -273,21 +277,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// What was encoded has left the outbox. Whether this task waits for that.
-    fn unload(&mut self, count: usize, bytes: usize, cx: &mut Context<'_>) -> bool {
-        if count > 0 {
+    fn unload(&mut self, sent: Sent, cx: &mut Context<'_>) -> bool {
+        if sent.entries > 0 {
             self.pulse.used();
-            self.moved.0 += count;
-            self.moved.1 += bytes;
-            self.count(|guard| guard.sent(count as u64, bytes as u64));
+            self.moved.0 += sent.messages;
+            self.moved.1 += sent.bytes;
+            self.count(|guard| guard.sent(sent.messages as u64, sent.bytes as u64));
         }
         let mut state = self.shared.lock();
-        state.outbox.release(count, bytes);
+        state.outbox.release(sent.entries, sent.bytes);
         state.blocked = self.blocked;
         let flushed = !self.dirty && self.tx.is_empty() && state.flushed != self.mark;
         if flushed {
             state.flushed = self.mark;
         }
-        let roomy = count > 0 && state.outbox.is_half_empty();
+        let roomy = sent.entries > 0 && state.outbox.is_half_empty();
         if !flushed && !roomy || state.waiters.is_empty() {
             return false;
         }

@@ -187,10 +187,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     pub(super) fn read_parts(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Option<bool> {
         let mut state = self.shared.lock();
         let limit = state.inbox.max_bytes();
+        let stalled = state.stalled;
         let parts = state.parts.as_mut().filter(|parts| parts.is_open())?;
         parts.fresh = false;
         let (waiting, unwanted) = (parts.bytes, parts.unwanted);
-        if !parts.has_room(limit) {
+        // One that stopped for lack of room goes on at half of it; any other has to ask the transport again.
+        if stalled && !parts.has_room(limit) {
             return Some(false);
         }
         drop(state);

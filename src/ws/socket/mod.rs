@@ -31,6 +31,7 @@ mod tungstenite;
 mod utf8;
 mod websocket;
 mod wire;
+mod writer;
 mod writing;
 
 pub use self::byte_stream::ByteStream;
@@ -39,6 +40,7 @@ pub use self::reader::MessageReader;
 pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;
 pub use self::websocket::WebSocket;
+pub use self::writer::MessageWriter;
 #[allow(unused_imports, reason = "the seam for acceptor and connector")]
 pub(crate) use self::{
     connection::serve,

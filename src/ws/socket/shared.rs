@@ -31,6 +31,10 @@ pub(super) struct State {
     /// Messages handed in so far, and how many of these are known to be on the wire.
     pub(super) queued: u64,
     pub(super) flushed: u64,
+    /// Frames of a message that is not whole have been queued: nothing else may be until it is.
+    pub(super) writing: bool,
+    /// What was queued nevertheless, by those who had been told that there is room.
+    pub(super) delayed: Vec<Outgoing>,
     /// A stream whose items are to be sent, on its way to the driver.
     pub(super) feed: Option<Feed>,
     /// A handle asked for the end, with this frame.
@@ -75,6 +79,8 @@ impl Shared {
             outbox: Queue::new(limits),
             queued: 0,
             flushed: 0,
+            writing: false,
+            delayed: Vec::new(),
             feed: None,
             close: None,
             handles: 1,
@@ -180,7 +186,7 @@ impl Shared {
         let mut state = self.lock();
         if state.output_ended {
             Poll::Ready(Err(Error::closed()))
-        } else if state.outbox.has_room() {
+        } else if state.has_room() {
             Poll::Ready(Ok(()))
         } else {
             add(&mut state.waiters, cx);
@@ -195,7 +201,7 @@ impl Shared {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         self.update(|state| {
-            if !state.output_ended && !state.outbox.has_room() {
+            if !state.output_ended && !state.has_room() {
                 add(&mut state.waiters, cx);
                 return Poll::Pending;
             }
@@ -211,7 +217,7 @@ impl Shared {
     /// Ready when all that was queued before `mark` is on the wire.
     pub(super) fn poll_flushed(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        if state.flushed >= mark {
+        if state.flushed >= mark && state.delayed.is_empty() {
             Poll::Ready(Ok(()))
         } else if state.closed.is_some() {
             Poll::Ready(Err(Error::closed()))
@@ -290,12 +296,36 @@ pub(super) enum Start {
 
 impl State {
     fn push(&mut self, message: Outgoing) -> Result<(), Error> {
-        if self.output_ended || self.close.is_some() {
+        if self.is_closing() {
             return Err(Error::closed());
         }
+        if self.writing {
+            self.delayed.push(message);
+        } else {
+            self.queue(message);
+        }
+        Ok(())
+    }
+
+    /// Adds to the outbox, over its bound if need be.
+    pub(super) fn queue(&mut self, message: Outgoing) {
         self.outbox.push(message);
         self.queued += 1;
-        Ok(())
+    }
+
+    /// Whether nothing more will be sent.
+    pub(super) const fn is_closing(&self) -> bool {
+        self.output_ended || self.close.is_some()
+    }
+
+    /// The caller waits for room.
+    pub(super) fn wait_for_room(&mut self, cx: &Context<'_>) {
+        add(&mut self.waiters, cx);
+    }
+
+    /// Whether a message may be queued.
+    fn has_room(&self) -> bool {
+        !self.writing && self.outbox.has_room()
     }
 
     /// The caller waits for a message, or for a part of one.

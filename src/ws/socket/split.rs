@@ -12,8 +12,9 @@ use super::{
     reader::MessageReader,
     shared::{Shared, State, Taken},
     websocket::Drive,
+    writer::MessageWriter,
 };
-use crate::ws::{CloseFrame, Closed, Error, Message, Outgoing};
+use crate::ws::{CloseFrame, Closed, Error, Message, MessageKind, Outgoing};
 
 /// The sending part of a [split](super::WebSocket::split) socket. Clones send over the same connection, from any
 /// task.
@@ -43,6 +44,14 @@ impl Sender {
     pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), Error> {
         let mut message = Some(message.into());
         poll_fn(|cx| self.shared.poll_push(&mut message, cx)).await
+    }
+
+    /// Begins a message whose parts are sent as they are written; see
+    /// [`WebSocket::send_stream`](super::WebSocket::send_stream).
+    ///
+    /// From its first frame to its last, messages of other senders and of a feed wait.
+    pub fn send_stream(&self, kind: MessageKind) -> MessageWriter<'_> {
+        MessageWriter::new(&self.shared, None, kind)
     }
 
     /// Waits until there is room for a message.

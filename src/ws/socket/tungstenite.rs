@@ -125,6 +125,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             (Form::Uncompressed, message) => marked(text, message.into_bytes(), |header| {
                 header.rsv3 = true;
             }),
+            (Form::Fragment { opcode, last }, message) => {
+                let header = FrameHeader {
+                    is_final: last,
+                    opcode: OpCode::from(opcode),
+                    ..FrameHeader::default()
+                };
+                tungstenite::Message::Frame(Frame::from_payload(header, message.into_bytes()))
+            }
             (Form::Compressed(payload), _) => marked(text, payload, |header| {
                 header.rsv1 = true;
             }),

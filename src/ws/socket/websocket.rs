@@ -18,8 +18,12 @@ use super::{
     reader::MessageReader,
     shared::{Shared, Start, Taken},
     split::{Driving, Receiver, Sender},
+    writer::MessageWriter,
 };
-use crate::ws::{CloseCode, CloseFrame, Closed, Error, Message, Outgoing};
+use crate::{
+    BoxError,
+    ws::{CloseCode, CloseFrame, Closed, Error, Message, MessageKind, Outgoing},
+};
 
 /// A connection over which both sides send [messages](Message) at any time.
 ///
@@ -156,6 +160,22 @@ impl WebSocket {
         }
     }
 
+    /// Begins a message whose parts are sent as they are written: it never has to be held whole.
+    ///
+    /// ```
+    /// # use tower_realtime::ws::{self, MessageKind, WebSocket};
+    /// # async fn f(mut socket: WebSocket) -> Result<(), ws::Error> {
+    /// let mut message = socket.send_stream(MessageKind::Text);
+    /// for line in 0..1_000_000 {
+    ///     message.write(format!("{line}\n")).await?;
+    /// }
+    /// message.finish().await
+    /// # }
+    /// ```
+    pub fn send_stream(&mut self, kind: MessageKind) -> MessageWriter<'_> {
+        MessageWriter::new(&self.shared, self.driver.as_deref_mut(), kind)
+    }
+
     /// As [`send`](Self::send), but a socket that is driven by its own methods does not write yet.
     ///
     /// Feed what belongs together, and [`flush`](Self::flush) it with one write.
@@ -241,14 +261,15 @@ impl WebSocket {
     ///
     /// They are sent when the peer reads: a stream that bounds what waits, such as a subscription, then bounds what
     /// a slow reader costs. When the stream ends, nothing happens. When it yields an error, the connection is
-    /// closed: with 1013 when the error is that the reader [lagged](crate::topic::Lagged) behind, with 1011
-    /// otherwise. A second stream takes the place of the first.
+    /// closed: with 1013 when the error is, or is caused by, a reader that fell behind
+    /// ([`topic::Lagged`](crate::topic::Lagged), and [`log::Missed`](crate::log::Missed) where events are gone), with
+    /// 1011 otherwise, and when the stream panics. A second stream takes the place of the first.
     #[must_use]
     pub fn feed_from<S, M, E>(self, stream: S) -> Self
     where
         S: Stream<Item = Result<M, E>> + Send + 'static,
         M: Into<Outgoing>,
-        E: 'static,
+        E: Into<BoxError> + 'static,
     {
         self.shared
             .update(|state| state.feed = Some(Feed::new(stream)));

@@ -14,14 +14,18 @@ use super::{
     wire::Wire,
 };
 
+/// What a turn has encoded of the outbox.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    /// Messages, and frames of messages that are sent in parts.
+    pub(super) entries: usize,
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+}
+
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Encodes what waits and flushes it, as far as the transport takes it.
-    pub(super) fn encode(
-        &mut self,
-        cx: &mut Context<'_>,
-        count: &mut usize,
-        bytes: &mut usize,
-    ) -> Result<(), End> {
+    pub(super) fn encode(&mut self, cx: &mut Context<'_>, sent: &mut Sent) -> Result<(), End> {
         if self.blocked && self.flush(cx)?.is_pending() {
             return Ok(());
         }
@@ -35,8 +39,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 self.blocked = true;
                 return Ok(());
             }
-            *count += 1;
-            *bytes += message.len();
+            sent.entries += 1;
+            sent.messages += message.ends();
+            sent.bytes += message.len();
+            self.fragmenting = message.is_unfinished();
             framer.send(message)?;
             self.dirty = true;
         }
@@ -73,7 +79,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Sends what the feed has ready, a batch at most.
     fn encode_feed(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        if self.feed.is_none() || !matches!(self.phase, Phase::Open) {
+        // A message of the feed must not come between two frames of another one.
+        if self.feed.is_none() || self.fragmenting || !matches!(self.phase, Phase::Open) {
             return Ok(());
         }
         for _ in 0..self.settings.limits.queued_messages {
@@ -88,9 +95,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             match feed.poll_next(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(None) => self.feed = None,
-                Poll::Ready(Some(Err(frame))) => {
+                Poll::Ready(Some(Err(failure))) => {
                     self.feed = None;
-                    self.shared.close(Some(frame));
+                    self.reason.get_or_insert(failure.reason);
+                    self.shared.close(Some(failure.frame));
                 }
                 Poll::Ready(Some(Ok(message))) => {
                     let Some(framer) = self.wire.awake(self.role) else {
