@@ -13,7 +13,7 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 use libfuzzer_sys::fuzz_target;
-use tower_realtime::ws::{CloseCode, Endpoint, Limits, Message, WebSocket};
+use tower_realtime::ws::{CloseCode, Endpoint, Limits, Message, MessageKind, WebSocket};
 
 fuzz_target!(|data: &[u8]| {
     match data.split_first() {
@@ -123,6 +123,40 @@ struct Side {
 }
 
 impl Side {
+    /// Takes a message in parts, as far as the patience goes; what is left of one is skipped. Whether something came.
+    fn recv_stream(&mut self, polls: u8, closing: bool) -> bool {
+        let mut message = match at_most(polls, self.socket.recv_stream()) {
+            None => return false,
+            Some(Ok(Some(message))) => message,
+            Some(Ok(None)) => {
+                assert!(closing, "an end that nobody asked for");
+                return false;
+            }
+            Some(Err(error)) => panic!("{error}"),
+        };
+        let expected = self.expected.pop_front().expect("a message that nobody sent");
+        assert_eq!(message.kind(), expected.kind());
+        let (mut all, mut patience) = (Vec::new(), 16);
+        loop {
+            match at_most(polls, message.part()) {
+                Some(Ok(Some(part))) => all.extend_from_slice(part.as_bytes()),
+                Some(Ok(None)) => {
+                    assert_eq!(all, expected.as_bytes());
+                    return true;
+                }
+                Some(Err(error)) => {
+                    assert!(closing && error.is_cut(), "{error}");
+                    return true;
+                }
+                None if patience == 0 => {
+                    assert!(expected.as_bytes().starts_with(&all));
+                    return true;
+                }
+                None => patience -= 1,
+            }
+        }
+    }
+
     /// Whether something came.
     fn recv(&mut self, polls: u8, closing: bool) -> bool {
         match at_most(polls, self.socket.recv()) {
@@ -171,7 +205,28 @@ fn workload(bytes: &[u8]) {
                 Some(Err(error)) => assert!(closing && error.is_closed()),
                 Some(Ok(())) | None => {}
             },
-            24..31 => _ = at_most(polls, sides[this].socket.ready()),
+            24..26 => _ = sides[this].recv_stream(polls, closing),
+            26..28 => {
+                let (count, size) = (script.next().unwrap_or(0) % 8, usize::from(script.next().unwrap_or(0)) * 150);
+                let mut sent = Vec::new();
+                let mut message = sides[this].socket.send_stream(MessageKind::Binary);
+                for _ in 0..count {
+                    match at_most(polls, message.write(vec![op; size])) {
+                        Some(Ok(())) => sent.resize(sent.len() + size, op),
+                        Some(Err(error)) => assert!(closing && error.is_closed()),
+                        None => {}
+                    }
+                }
+                if op & 2 == 0 {
+                    _ = at_most(polls, message.flush());
+                }
+                match at_most(1, message.finish()) {
+                    Some(Ok(())) => sides[1 - this].expected.push_back(Message::from(sent)),
+                    Some(Err(error)) => assert!(closing && error.is_closed()),
+                    None => unreachable!("nobody else sends"),
+                }
+            }
+            28..31 => _ = at_most(polls, sides[this].socket.ready()),
             _ => {
                 closing = true;
                 let _ = at_most(polls, sides[this].socket.close(CloseCode::NORMAL));
@@ -198,6 +253,23 @@ fn hostile(bytes: &[u8]) {
             let _ = socket.send(message).await;
         }
     });
+    until_end(serve, &back);
+    let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
+    there.lock().unwrap().bytes.extend(bytes);
+    there.lock().unwrap().ended = true;
+    let io = End { from: there, to: back.clone(), script: Script::new(&[]) };
+    let limits = Limits::new().message(100).fragments(4).streamed(1000).queued_bytes(50);
+    let serve = Endpoint::server().limits(limits).serve(io, async |mut socket: WebSocket| {
+        while let Ok(Some(mut message)) = socket.recv_stream().await {
+            while let Ok(Some(part)) = message.part().await {
+                assert!(!part.is_empty());
+            }
+        }
+    });
+    until_end(serve, &back);
+}
+
+fn until_end(serve: impl Future, back: &Mutex<Pipe>) {
     let mut serve = pin!(serve);
     for _ in 0..10_000 {
         back.lock().unwrap().bytes.clear();
