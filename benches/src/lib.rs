@@ -4,7 +4,7 @@ use std::{
     hint::black_box,
     pin::Pin,
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use http_body::Body;
@@ -25,20 +25,26 @@ impl Row {
     }
 }
 
-/// Runs all rows in turns and prints nanoseconds per unit: the median, and between which values it lay.
+/// Runs all rows in turns and prints nanoseconds per unit: the minimum and the median, how many times those of the
+/// first row they are, and the maximum.
 ///
-/// The first argument of the program is the number of rounds, 7 by default. The first row is what the others are
-/// compared with.
+/// The first argument of the program is the number of rounds, 51 by default; the second, where there is one, a part
+/// of the titles of the wanted tables, and the third one of the names of the wanted rows. A sample is short, so that
+/// some are not cut by the machine's other work.
 pub fn table(title: &str, mut rows: Vec<Row>) {
-    let rounds = std::env::args()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(7);
+    let mut args = std::env::args().skip(1);
+    let rounds = args.next().and_then(|n| n.parse().ok()).unwrap_or(51);
+    if args.next().is_some_and(|part| !title.contains(&part)) {
+        return;
+    }
+    if let Some(part) = args.next() {
+        rows.retain(|row| row.name.contains(&part));
+    }
     let mut times = vec![Vec::new(); rows.len()];
     for round in 0..=rounds {
         for (row, times) in rows.iter_mut().zip(&mut times) {
             let (start, mut units) = (Instant::now(), 0);
-            while units == 0 || start.elapsed().as_millis() < 50 {
+            while units == 0 || start.elapsed() < SAMPLE {
                 units += (row.work)();
             }
             if round > 0 {
@@ -50,16 +56,19 @@ pub fn table(title: &str, mut rows: Vec<Row>) {
     let mut first = None;
     for (row, times) in rows.iter().zip(&mut times) {
         times.sort_by(f64::total_cmp);
-        let median = times[times.len() / 2];
-        let ratio = median / *first.get_or_insert(median);
+        let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
+        let (first_least, first_median) = *first.get_or_insert((least, median));
         println!(
-            "  {:42} {median:9.1} ns  {ratio:6.2}x  ({:.1} to {:.1})",
+            "  {:34} min {least:9.1} ns {:6.2}x   median {median:9.1} ns {:6.2}x   max {most:9.1} ns",
             row.name,
-            times[0],
-            times[times.len() - 1],
+            least / first_least,
+            median / first_median,
         );
     }
 }
+
+/// How long a sample is at least.
+const SAMPLE: Duration = Duration::from_millis(2);
 
 /// Polls a body to its end; pauses are polled over. Says how many bytes came.
 pub fn drain<B: Body<Data = bytes::Bytes>>(body: B) -> usize {
