@@ -30,7 +30,7 @@ fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Value {
     }
     let retry = decoder.retry().map(|retry| retry.as_millis() as u64);
     let error = error.map(|error| error.to_string());
-    json!({ "events": events, "retry": retry, "last_id": &**decoder.last_event_id(), "error": error })
+    json!({ "events": events, "retry": retry, "last_id": decoder.last_event_id(), "error": error })
 }
 
 fn cases(file: &str, out: &mut impl Write) -> Result<(), BoxError> {

@@ -743,7 +743,7 @@ async fn close_ends_it_wherever_it_stands() {
             source.update().await;
         }
         let asked = server.asked().len();
-        let id = source.last_id().clone();
+        let id = source.last_id().to_owned();
         source.close();
         source.close();
         assert_eq!(source.ready_state(), ReadyState::Closed);
@@ -754,7 +754,7 @@ async fn close_ends_it_wherever_it_stands() {
         assert!(source.update().await.is_none());
         assert!(source.next().await.is_none());
         assert_eq!(server.asked().len(), asked);
-        assert_eq!(source.last_id(), &id, "to go on later");
+        assert_eq!(source.last_id(), id, "to go on later");
     }
     let server = Server::new([Play::Silence]);
     let mut source = source(&server);

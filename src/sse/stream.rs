@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::BoxError;
 
-use super::{Decoder, Error, Message, Text};
+use super::{Decoder, Error, Message};
 
 pin_project! {
     /// The messages of an event stream's body.
@@ -68,7 +68,7 @@ impl<B> EventStream<B> {
 
     /// The id to resume after, of the last block that has ended. Empty while there is none.
     #[must_use]
-    pub fn last_event_id(&self) -> &Text {
+    pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
@@ -133,9 +133,13 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         for _ in 0..FRAMES {
-            if let Some(message) = this.decoder.next() {
-                *this.ended |= message.is_err();
-                return Poll::Ready(Some(message));
+            match this.decoder.seek() {
+                Some(Ok(())) => return Poll::Ready(Some(Ok(this.decoder.take_found()))),
+                Some(Err(error)) => {
+                    *this.ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {}
             }
             if *this.ended {
                 return Poll::Ready(None);

@@ -86,7 +86,7 @@ impl Link {
         }
     }
 
-    pub(super) fn last_event_id(&self) -> &Text {
+    pub(super) fn last_event_id(&self) -> &str {
         match &self.state {
             State::Open(reading) => reading.decoder().last_event_id(),
             _ => &self.last_event_id,
@@ -248,7 +248,7 @@ impl Link {
         self.watch = None;
         if let State::Open(reading) = mem::replace(&mut self.state, state) {
             let decoder = reading.decoder();
-            self.last_event_id = decoder.last_event_id().clone();
+            self.last_event_id = Text::from(decoder.last_event_id());
             if let Some(wait) = decoder.retry() {
                 self.retry.ask(wait);
             }

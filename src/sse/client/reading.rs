@@ -46,8 +46,10 @@ impl Reading {
         watch: &mut Option<Watch>,
     ) -> Poll<Result<Message, Error>> {
         for _ in 0..FRAMES {
-            if let Some(message) = self.decoder.next() {
-                return Poll::Ready(message);
+            match self.decoder.seek() {
+                Some(Ok(())) => return Poll::Ready(Ok(self.decoder.take_found())),
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => {}
             }
             if self.ended {
                 return Poll::Ready(Err(Error::end()));

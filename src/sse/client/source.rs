@@ -222,7 +222,7 @@ impl EventSource {
 impl EventSource {
     /// The id that the next attempt will ask to go on after. Empty while there is none.
     #[must_use]
-    pub fn last_id(&self) -> &Text {
+    pub fn last_id(&self) -> &str {
         self.link.last_event_id()
     }
 
@@ -283,7 +283,7 @@ impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource")
             .field("ready_state", &self.ready_state())
-            .field("last_id", self.last_id())
+            .field("last_id", &self.last_id())
             .finish_non_exhaustive()
     }
 }

@@ -9,17 +9,17 @@ use crate::sse::{Message, Text};
 use super::field::{self, Field};
 
 /// What the lines of the present block have said, and what lasts longer than a block.
+///
+/// Values stay ranges of the chunk until they are asked for: a handle is made once, where it is to be.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     data: Data,
     /// The data where it is not one piece of the chunk. Empty otherwise.
     buffer: String,
-    event: Option<Text>,
+    event: Value,
     /// The id that the next blank line makes the last event id.
-    id: Option<Text>,
-    /// `event` or an id are pieces of the chunk.
-    borrows: bool,
-    last_event_id: Text,
+    id: Value,
+    last_event_id: Value,
     retry: Option<Duration>,
 }
 
@@ -33,27 +33,38 @@ enum Data {
     Buffer(usize),
 }
 
+/// What a field has said.
+#[derive(Debug, Default)]
+enum Value {
+    #[default]
+    None,
+    /// A piece of the chunk.
+    Here(Range<usize>),
+    /// It came with an earlier chunk, or in several.
+    Own(Text),
+}
+
 /// The data of an event has become larger than it may.
 pub(super) struct TooLarge;
 
 impl Block {
     pub(super) fn resume(last_event_id: Text) -> Self {
         Self {
-            last_event_id,
+            last_event_id: Value::Own(last_event_id),
             ..Self::default()
         }
     }
 
     /// What is left when the present block is given up.
-    pub(super) fn outlast(&self) -> Self {
+    pub(super) fn outlast(&self, chunk: &ByteString) -> Self {
         Self {
             retry: self.retry,
-            ..Self::resume(Text::from(self.last_event_id.as_str()))
+            ..Self::resume(Text::from(self.last_event_id(chunk)))
         }
     }
 
-    pub(super) fn last_event_id(&self) -> &Text {
-        &self.last_event_id
+    pub(super) fn last_event_id<'a>(&'a self, chunk: &'a ByteString) -> &'a str {
+        self.last_event_id.as_str(chunk)
     }
 
     pub(super) fn retry(&self) -> Option<Duration> {
@@ -61,8 +72,12 @@ impl Block {
     }
 
     /// Whether a blank line would do nothing.
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.data, Data::None) && self.event.is_none() && self.id.is_none()
+        matches!(
+            (&self.data, &self.event, &self.id),
+            (Data::None, Value::None, Value::None)
+        )
     }
 
     /// Takes a line of the chunk.
@@ -80,9 +95,7 @@ impl Block {
         if field == Field::Data {
             return self.data(chunk, value, limit);
         }
-        let value = &chunk[value];
-        self.borrows = true;
-        self.other(field, value, || Text::wrap(chunk.slice_ref(value)));
+        self.other(field, &chunk[value.clone()], || Value::Here(value));
         Ok(())
     }
 
@@ -93,7 +106,7 @@ impl Block {
         };
         let value = &line[from..];
         if field != Field::Data {
-            self.other(field, value, || Text::from(value));
+            self.other(field, value, || Value::Own(Text::from(value)));
             return Ok(());
         }
         if let Data::None = self.data {
@@ -116,62 +129,57 @@ impl Block {
     #[inline]
     pub(super) fn end(&mut self) {
         // With or without data, the id takes effect.
-        if let Some(id) = self.id.take() {
-            self.last_event_id = id;
+        if !matches!(self.id, Value::None) {
+            self.last_event_id = std::mem::take(&mut self.id);
         }
-        self.event = None;
+        self.event = Value::None;
+    }
+
+    /// Makes the block one that is nothing but this line of data.
+    #[inline]
+    pub(super) fn alone(&mut self, data: Range<usize>) {
+        self.data = Data::Here(data);
     }
 
     /// Does what a blank line does to a block with data: makes an event of it.
+    // In place, all of it: a handle that is moved just after it was written stalls the processor for as long as the
+    // search for a line end takes.
     #[inline]
     pub(super) fn dispatch(&mut self, chunk: &ByteString) -> Message {
-        let event = match self.event.take() {
-            Some(name) if !name.is_empty() => name,
-            _ => MESSAGE,
+        if !matches!(self.id, Value::None) {
+            self.last_event_id = std::mem::take(&mut self.id);
+        }
+        let message = Message {
+            event: match &self.event {
+                Value::None => MESSAGE,
+                name => name.to_text(chunk, MESSAGE),
+            },
+            data: match &self.data {
+                Data::Here(range) => Text::wrap(chunk.slice_ref(&chunk[range.clone()])),
+                Data::Buffer(from) => Text::wrap(take_buffer(&mut self.buffer, *from)),
+                Data::None => Text::new(),
+            },
+            last_event_id: match &self.last_event_id {
+                Value::None => Text::new(),
+                id => id.to_text(chunk, Text::new()),
+            },
         };
-        self.end();
-        let data = match std::mem::take(&mut self.data) {
-            Data::Here(range) => chunk.slice_ref(&chunk[range]),
-            Data::Buffer(from) => self.take_buffer(from),
-            Data::None => ByteString::new(),
-        };
-        Message {
-            event,
-            data: Text::wrap(data),
-            last_event_id: self.share_last_event_id(),
-        }
-    }
-
-    /// The event of a block that is nothing but one line of data.
-    #[inline]
-    pub(super) fn alone(&self, chunk: &ByteString, data: Range<usize>) -> Message {
-        Message {
-            event: MESSAGE,
-            data: Text::wrap(chunk.slice_ref(&chunk[data])),
-            last_event_id: self.share_last_event_id(),
-        }
-    }
-
-    #[inline]
-    fn share_last_event_id(&self) -> Text {
-        // Most streams have none, and a test costs less than a reference count.
-        if self.last_event_id.is_empty() {
-            return Text::new();
-        }
-        self.last_event_id.clone()
+        self.data = Data::None;
+        self.event = Value::None;
+        message
     }
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.
+    #[inline]
     pub(super) fn detach(&mut self, chunk: &ByteString) {
         if let Data::Here(range) = &self.data {
             self.buffer.push_str(&chunk[range.clone()]);
             self.data = Data::Buffer(0);
         }
-        if std::mem::take(&mut self.borrows) {
-            for text in self.event.iter_mut().chain(&mut self.id) {
-                *text = Text::from(text.as_str());
+        for value in [&mut self.event, &mut self.id, &mut self.last_event_id] {
+            if let Value::Here(_) = value {
+                *value = Value::Own(Text::from(value.as_str(chunk)));
             }
-            self.last_event_id = Text::from(self.last_event_id.as_str());
         }
     }
 
@@ -211,13 +219,13 @@ impl Block {
         Ok(())
     }
 
-    fn other(&mut self, field: Field, value: &str, text: impl FnOnce() -> Text) {
+    fn other(&mut self, field: Field, value: &str, keep: impl FnOnce() -> Value) {
         match field {
             Field::Data => {}
-            Field::Event => self.event = Some(text()),
+            Field::Event => self.event = keep(),
             // An id with NUL is ignored, and only it, not its event.
             Field::Id if value.contains('\0') => {}
-            Field::Id => self.id = Some(text()),
+            Field::Id => self.id = keep(),
             // At once, even if the block never ends.
             Field::Retry => {
                 if let Some(millis) = field::retry(value) {
@@ -226,17 +234,39 @@ impl Block {
             }
         }
     }
+}
 
-    fn take_buffer(&mut self, from: usize) -> ByteString {
-        // Small data is copied to memory of its size, and the buffer serves again.
-        if self.buffer.len() <= COPIED {
-            let data = ByteString::from(&self.buffer[from..]);
-            self.buffer.clear();
-            return data;
+impl Value {
+    #[inline]
+    fn as_str<'a>(&'a self, chunk: &'a ByteString) -> &'a str {
+        match self {
+            Self::None => "",
+            Self::Here(range) => &chunk[range.clone()],
+            Self::Own(text) => text,
         }
-        let whole = ByteString::from(std::mem::take(&mut self.buffer));
-        whole.slice_ref(&whole[from..])
     }
+
+    /// A handle of it, or `default` if it is empty.
+    #[inline]
+    fn to_text(&self, chunk: &ByteString, default: Text) -> Text {
+        match self {
+            // A test costs less than a reference count.
+            value if value.as_str(chunk).is_empty() => default,
+            Self::Own(text) => text.clone(),
+            Self::None | Self::Here(_) => Text::wrap(chunk.slice_ref(self.as_str(chunk))),
+        }
+    }
+}
+
+fn take_buffer(buffer: &mut String, from: usize) -> ByteString {
+    // Small data is copied to memory of its size, and the buffer serves again.
+    if buffer.len() <= COPIED {
+        let data = ByteString::from(&buffer[from..]);
+        buffer.clear();
+        return data;
+    }
+    let whole = ByteString::from(std::mem::take(buffer));
+    whole.slice_ref(&whole[from..])
 }
 
 /// What an event without a name is called.

@@ -90,15 +90,20 @@ impl Decoder {
     /// Adds bytes of the stream. Messages will share their memory where they are one line inside of it.
     #[inline]
     pub fn push_bytes(&mut self, bytes: Bytes) {
-        if !self.failed && !bytes.is_empty() && !self.extend_line(&bytes) {
+        if self.failed || bytes.is_empty() || self.extend_line(&bytes) {
+            return;
+        }
+        if self.is_used_up() {
+            self.lines.load(self.utf8.decode(bytes));
+        } else {
             self.queue.push_back(bytes);
         }
     }
 
     /// The id to resume after: of the last block that has ended. Empty while there is none.
     #[must_use]
-    pub fn last_event_id(&self) -> &Text {
-        self.block.last_event_id()
+    pub fn last_event_id(&self) -> &str {
+        self.block.last_event_id(self.lines.chunk())
     }
 
     /// How long the server wants a client to wait before it connects again, if it has said so.
@@ -107,14 +112,38 @@ impl Decoder {
         self.block.retry()
     }
 
-    fn advance(&mut self) -> Option<Result<Message, Error>> {
+    /// Reads until an event is complete, which is then to be [taken](Self::take_found), or until there is nothing more.
+    ///
+    /// Two steps, so that a message is made where it is to be and not moved on the way.
+    #[inline]
+    pub(crate) fn seek(&mut self) -> Option<Result<(), Error>> {
+        if self.is_used_up() {
+            return None;
+        }
+        self.advance()
+    }
+
+    /// Takes the event that [`seek`](Self::seek) has found.
+    #[inline]
+    pub(crate) fn take_found(&mut self) -> Message {
+        self.block.dispatch(self.lines.chunk())
+    }
+
+    #[inline]
+    fn is_used_up(&self) -> bool {
+        self.lines.is_used_up() && self.queue.is_empty()
+    }
+
+    fn advance(&mut self) -> Option<Result<(), Error>> {
         loop {
+            if self.lines.is_used_up() {
+                let bytes = self.queue.pop_front()?;
+                self.lines.load(self.utf8.decode(bytes));
+                continue;
+            }
             match self.read() {
-                Ok(Some(message)) => return Some(Ok(message)),
-                Ok(None) => {
-                    let bytes = self.queue.pop_front()?;
-                    self.lines.load(self.utf8.decode(bytes));
-                }
+                Ok(true) => return Some(Ok(())),
+                Ok(false) => {}
                 Err(error) => {
                     self.fail();
                     return Some(Err(error));
@@ -123,36 +152,34 @@ impl Decoder {
         }
     }
 
-    /// Puts a short piece from the middle of a line where it belongs, as servers that write a few bytes at a time
-    /// would have the whole machinery run for each.
+    /// Puts a piece from the middle of a line where it belongs, as servers that write a few bytes at a time would
+    /// have the whole machinery run for each.
     #[inline]
     fn extend_line(&mut self, bytes: &[u8]) -> bool {
-        bytes.len() <= PIECE
-            && self.queue.is_empty()
-            && self.utf8.is_plain()
-            && self.lines.extend(bytes, self.limits.line)
+        self.is_used_up() && self.utf8.is_plain() && self.lines.extend(bytes, self.limits.line)
     }
 
-    /// Reads lines until an event is complete or the chunk is used up.
+    /// Reads lines until an event is complete, which is true, or the chunk is used up.
     #[inline]
-    fn read(&mut self) -> Result<Option<Message>, Error> {
+    fn read(&mut self) -> Result<bool, Error> {
         loop {
             if self.block.is_empty() {
                 self.lines.skip_idle(self.limits.line);
                 // Its limits are in one: more than this is for those who know what to say of it.
                 let longest = self.limits.line.min(self.limits.event);
                 if let Some(data) = self.lines.take_event(longest) {
-                    return Ok(Some(self.block.alone(self.lines.chunk(), data)));
+                    self.block.alone(data);
+                    return Ok(true);
                 }
             }
             let Some(line) = self.lines.next() else {
                 self.block.detach(self.lines.chunk());
-                return self.check_line(self.lines.unfinished()).map(|()| None);
+                return self.check_line(self.lines.unfinished()).map(|()| false);
             };
             let taken = match line {
                 Line::Here(line) if line.is_empty() => {
                     if self.block.has_data() {
-                        return Ok(Some(self.block.dispatch(self.lines.chunk())));
+                        return Ok(true);
                     }
                     self.block.end();
                     continue;
@@ -184,7 +211,7 @@ impl Decoder {
     fn fail(&mut self) {
         *self = Self {
             failed: true,
-            block: self.block.outlast(),
+            block: self.block.outlast(self.lines.chunk()),
             limits: self.limits,
             ..Self::default()
         };
@@ -196,12 +223,9 @@ impl Iterator for Decoder {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.lines.is_used_up() && self.queue.is_empty() {
-            return None;
-        }
-        self.advance()
+        Some(match self.seek()? {
+            Ok(()) => Ok(self.take_found()),
+            Err(error) => Err(error),
+        })
     }
 }
-
-/// Pieces up to here are looked at byte by byte.
-const PIECE: usize = 16;

@@ -11,7 +11,7 @@ pub(super) struct Lines {
     /// Where the next line begins.
     at: usize,
     /// The next line feed and carriage return at or after `at`, or the end of the chunk. Both are remembered, so
-    /// that each chunk is searched once for each, whatever it is made of.
+    /// that each chunk is searched once for each, whatever it is made of. A line feed before `at` is to be searched.
     lf: usize,
     cr: usize,
     /// The start of a line whose end has not come.
@@ -20,8 +20,8 @@ pub(super) struct Lines {
     expected: usize,
     /// The last line ended with the CR that ended its chunk: an LF that follows belongs to it.
     after_cr: bool,
-    /// The chunk holds nothing more.
-    used_up: bool,
+    /// The chunk holds more.
+    more: bool,
 }
 
 /// Where a line is.
@@ -39,7 +39,7 @@ impl Lines {
         if chunk.is_empty() {
             return;
         }
-        self.used_up = false;
+        self.more = true;
         self.chunk = chunk;
         self.at = usize::from(self.after_cr && self.chunk.as_bytes()[0] == b'\n');
         self.after_cr = false;
@@ -70,22 +70,36 @@ impl Lines {
     /// Whether the chunk was read to its end, and a new one is needed.
     #[inline]
     pub(super) fn is_used_up(&self) -> bool {
-        self.used_up
+        !self.more
     }
 
-    /// Takes a piece from the middle of a line of at most `longest` bytes, if it is one, and ASCII.
+    /// Takes a piece from the middle of a line of at most `longest` bytes, if it is one, and whole characters.
     #[inline]
     pub(super) fn extend(&mut self, piece: &[u8], longest: usize) -> bool {
         let plain = |byte: u8| byte != b'\n' && byte != b'\r' && byte < 0x80;
-        if !self.used_up || self.cut.is_empty() || self.cut.len() + piece.len() > longest {
+        if self.more || self.cut.is_empty() || self.cut.len() + piece.len() > longest {
             return false;
         }
         match *piece {
             // One byte at a time is how some servers write.
             [byte] if plain(byte) => self.cut.push(char::from(byte)),
             [_] => return false,
+            _ if piece.len() > PIECE => return self.cut.len() > LONG && self.extend_long(piece),
             _ if !piece.iter().copied().all(plain) => return false,
             _ => self.cut.extend(piece.iter().map(|&byte| char::from(byte))),
+        }
+        true
+    }
+
+    /// A large event comes in chunks that are nothing else, and they need to be looked at and copied only.
+    #[inline(never)]
+    fn extend_long(&mut self, piece: &[u8]) -> bool {
+        if memchr::memchr2(b'\n', b'\r', piece).is_some() {
+            return false;
+        }
+        match simdutf8::basic::from_utf8(piece) {
+            Ok(text) => self.cut.push_str(text),
+            Err(_) => return false,
         }
         true
     }
@@ -94,14 +108,14 @@ impl Lines {
     #[inline]
     pub(super) fn next(&mut self) -> Option<Line> {
         let start = self.at;
-        let end = self.lf.min(self.cr);
+        let end = self.line_feed().min(self.cr);
         if end == self.chunk.len() {
             if self.cut.is_empty() && start < end {
                 self.cut.reserve(self.expected);
             }
             self.cut.push_str(&self.chunk[start..]);
             self.at = end;
-            self.used_up = true;
+            self.more = false;
             return None;
         }
         self.pass(end);
@@ -117,8 +131,8 @@ impl Lines {
     /// where its data is. It is to be asked between events only.
     #[inline]
     pub(super) fn take_event(&mut self, longest: usize) -> Option<Range<usize>> {
+        let (start, end) = (self.at, self.line_feed());
         let bytes = self.chunk.as_bytes();
-        let (start, end) = (self.at, self.lf);
         // A CR before is a line end as well, and `cut` the start of this line.
         if end >= self.cr || bytes.get(end + 1) != Some(&b'\n') || !self.cut.is_empty() {
             return None;
@@ -129,7 +143,6 @@ impl Lines {
         }
         let value = value.strip_prefix(b" ").unwrap_or(value);
         self.at = end + 2;
-        self.lf = find(b'\n', bytes, self.at);
         Some(end - value.len()..end)
     }
 
@@ -162,33 +175,41 @@ impl Lines {
             last = at;
             at += length;
         }
-        if at > self.at {
-            self.at = at;
-            if self.lf < at {
-                self.lf = find(b'\n', self.chunk.as_bytes(), at);
-            }
+        self.at = at;
+    }
+
+    /// The next line feed.
+    #[inline]
+    fn line_feed(&mut self) -> usize {
+        if self.lf < self.at {
+            let bytes = self.chunk.as_bytes();
+            // The blank line of an event, mostly.
+            let blank = bytes.get(self.at) == Some(&b'\n');
+            self.lf = if blank {
+                self.at
+            } else {
+                find(b'\n', bytes, self.at)
+            };
         }
+        self.lf
     }
 
     /// Steps over the line end at `end`.
+    #[inline]
     fn pass(&mut self, end: usize) {
-        let bytes = self.chunk.as_bytes();
         self.at = end + 1;
-        if end == self.lf {
-            // The blank line of an event, mostly.
-            if bytes.get(self.at) == Some(&b'\n') {
-                self.lf = self.at;
-            } else {
-                self.lf = find(b'\n', bytes, self.at);
-            }
-            return;
+        if end == self.cr {
+            self.pass_return();
         }
-        if self.at == bytes.len() {
+    }
+
+    fn pass_return(&mut self) {
+        let bytes = self.chunk.as_bytes();
+        match bytes.get(self.at) {
+            Some(b'\n') => self.at += 1,
+            Some(_) => {}
             // The line counts now: it must not wait for what follows the CR.
-            self.after_cr = true;
-        } else if self.lf == self.at {
-            self.at += 1;
-            self.lf = find(b'\n', bytes, self.at);
+            None => self.after_cr = true,
         }
         self.cr = find(b'\r', bytes, self.at);
     }
@@ -223,6 +244,10 @@ fn repeated(bytes: &[u8], period: usize) -> usize {
     same * STEP / period * period
 }
 
+/// Pieces up to here are looked at byte by byte.
+const PIECE: usize = 16;
+/// A line that is longer goes on for the whole of a chunk, mostly.
+const LONG: usize = 1024;
 /// Lines up to here are searched byte by byte, which is faster than to set up a vector search.
 const SHORT: usize = 32;
 /// More than this is not set aside before it comes.
