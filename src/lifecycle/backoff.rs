@@ -7,7 +7,8 @@ use std::time::Duration;
 /// The wait before an attempt is a random time up to a bound (full jitter), so that clients that were cut off
 /// together don't come back together. The bound doubles with every attempt that did not bring a healthy connection,
 /// up to a cap. Only a connection that has lasted a while counts as healthy: a server that accepts and drops at
-/// once is backed off from like one that refuses.
+/// once is backed off from like one that refuses. An event stream that gave an event and was ended in good order is
+/// healthy, too, no matter how short it was.
 ///
 /// ```
 /// use std::time::Duration;

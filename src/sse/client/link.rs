@@ -117,7 +117,7 @@ impl Link {
                 State::Open(reading) => match ready!(reading.poll(cx, &mut self.watch)) {
                     Ok(message) => Some(Update::Message(message)),
                     Err(error) => {
-                        let healthy = reading.is_healthy(cx);
+                        let healthy = reading.was_good(&error, cx);
                         self.ended(error, healthy)
                     }
                 },

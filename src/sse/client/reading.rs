@@ -22,6 +22,8 @@ pub(super) struct Reading {
     decoder: Decoder,
     /// Ends when the connection counts as healthy; then it is gone.
     healthy: Option<BoxSleep>,
+    /// An event has come.
+    useful: bool,
     ended: bool,
 }
 
@@ -31,6 +33,7 @@ impl Reading {
             body,
             decoder,
             healthy,
+            useful: false,
             ended: false,
         }
     }
@@ -47,7 +50,10 @@ impl Reading {
     ) -> Poll<Result<Message, Error>> {
         for _ in 0..FRAMES {
             match self.decoder.seek() {
-                Some(Ok(())) => return Poll::Ready(Ok(self.decoder.take_found())),
+                Some(Ok(())) => {
+                    self.useful = true;
+                    return Poll::Ready(Ok(self.decoder.take_found()));
+                }
                 Some(Err(error)) => return Poll::Ready(Err(error)),
                 None => {}
             }
@@ -80,8 +86,14 @@ impl Reading {
         Poll::Pending
     }
 
+    /// Whether the connection was a good one, which `error` has ended: it has lasted long enough, or the server gave
+    /// something and ended it in good order, as those do that are asked again and again.
+    pub(super) fn was_good(&mut self, error: &Error, cx: &mut Context<'_>) -> bool {
+        self.is_healthy(cx) || (self.useful && error.is_end())
+    }
+
     /// Whether the connection has lasted long enough.
-    pub(super) fn is_healthy(&mut self, cx: &mut Context<'_>) -> bool {
+    fn is_healthy(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(sleep) = &mut self.healthy {
             if sleep.as_mut().poll(cx).is_pending() {
                 return false;

@@ -49,7 +49,7 @@ impl Retry {
 
     /// The server has sent a `retry` field. It lasts over connections.
     pub(super) fn ask(&mut self, wait: Duration) {
-        self.asked = Some(wait);
+        self.asked = Some(wait.max(LEAST));
     }
 
     pub(super) fn healthy_after(&self) -> Duration {
@@ -81,6 +81,8 @@ impl Retry {
     }
 }
 
+/// A wait of 0 means soon. A server that gives something each time would be asked thousands of times a second.
+const LEAST: Duration = Duration::from_millis(100);
 /// By default.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
@@ -116,6 +118,9 @@ mod tests {
         let mut retry = Retry::new();
         retry.ask(Duration::from_millis(300));
         assert_eq!(retry.after(LOST, u32::MAX), Next::Wait(SECOND * 3 / 10));
+        retry.ask(Duration::ZERO);
+        let good = Outcome::Lost { healthy: true };
+        assert_eq!(retry.after(good, 0), Next::Wait(LEAST));
         retry.ask(Duration::MAX);
         assert_eq!(retry.after(LOST, u32::MAX), Next::Wait(LONGEST));
         retry.longest(SECOND);

@@ -57,7 +57,8 @@ use super::{Attempt, ReadyState, Update, connect, head, link::Link};
 ///   more than the [`limits`](Self::limits): one `Err`, after which the stream ends.
 /// - There is no answer, the stream ends, breaks off, or is silent for too long: it connects again, after a time that
 ///   [`backoff`](Self::backoff) and the server's `retry` fields set. Without
-///   [`max_attempts`](Backoff::max_attempts) there is no end to that.
+///   [`max_attempts`](Backoff::max_attempts) there is no end to that. A stream that gave an event and was ended in
+///   good order is no failure: the wait is then what `retry` says, as in browsers, and does not grow.
 /// - The method is not idempotent, as `POST` is not: nothing is repeated. The end of the response is the end of the
 ///   stream, and everything else is one `Err`. [`repeat_any_method`](Self::repeat_any_method) treats it as a `GET`.
 ///
@@ -149,7 +150,8 @@ impl EventSource {
 
     /// Sets how attempts to connect again are paced, and when it gives up. See [`Backoff`] for the default.
     ///
-    /// A `retry` field of the server takes the place of the base, and is then the least wait as well.
+    /// A `retry` field of the server takes the place of the base, and is then the least wait as well. Less than 100 ms
+    /// count as 100 ms.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.link.retry.backoff(backoff);
