@@ -142,6 +142,7 @@ fn sizes() {
     for mib in [1_usize, 4, 16, 64] {
         let event = format!("data: {}\n\n", "x".repeat(mib << 20));
         let whole = Bytes::from(event);
+        let copied = whole.clone();
         let name: &'static str = String::leak(format!("{mib} MiB in one event"));
         rows.push(Row::new(name, move || {
             let limits = Limits::new().line(usize::MAX).event(usize::MAX);
@@ -152,6 +153,16 @@ fn sizes() {
                 events += decoder.by_ref().map(black_box).count();
             }
             assert_eq!(events, 1);
+            mib as u64
+        }));
+        // What an allocator and the kernel take for memory of that size, which the event is handed over in.
+        let name: &'static str = String::leak(format!("{mib} MiB copied to a new vector"));
+        rows.push(Row::new(name, move || {
+            let mut copy = Vec::new();
+            for chunk in copied.chunks(16_384) {
+                copy.extend_from_slice(chunk);
+            }
+            black_box(copy);
             mib as u64
         }));
     }

@@ -49,10 +49,11 @@ pub(super) struct TooLarge;
 
 impl Block {
     pub(super) fn resume(last_event_id: Text) -> Self {
-        Self {
-            last_event_id: Value::Own(last_event_id),
-            ..Self::default()
+        let mut block = Self::default();
+        if !last_event_id.is_empty() {
+            block.last_event_id = Value::Own(last_event_id);
         }
+        block
     }
 
     /// What is left when the present block is given up.
@@ -142,31 +143,49 @@ impl Block {
     }
 
     /// Does what a blank line does to a block with data: makes an event of it.
-    // In place, all of it: a handle that is moved just after it was written stalls the processor for as long as the
-    // search for a line end takes.
+    // A handle that is moved just after it was written stalls the processor for as long as the search for a line end
+    // takes. So the one handle of most events is made first, while nothing is to be dropped if that panics, and the
+    // compiler can have it written where it is to be.
     #[inline]
     pub(super) fn dispatch(&mut self, chunk: &ByteString) -> Message {
+        let Data::Here(range) = &self.data else {
+            return self.dispatch_any(chunk);
+        };
+        if !matches!(
+            (&self.event, &self.id, &self.last_event_id),
+            (Value::None, Value::None, Value::None)
+        ) {
+            return self.dispatch_any(chunk);
+        }
+        let range = range.clone();
+        self.data = Data::None;
+        let data = Text::wrap(chunk.slice_ref(&chunk[range]));
+        Message {
+            event: MESSAGE,
+            data,
+            last_event_id: Text::new(),
+        }
+    }
+
+    #[inline(never)]
+    fn dispatch_any(&mut self, chunk: &ByteString) -> Message {
         if !matches!(self.id, Value::None) {
             self.last_event_id = std::mem::take(&mut self.id);
         }
-        let message = Message {
-            event: match &self.event {
-                Value::None => MESSAGE,
-                name => name.to_text(chunk, MESSAGE),
-            },
-            data: match &self.data {
-                Data::Here(range) => Text::wrap(chunk.slice_ref(&chunk[range.clone()])),
-                Data::Buffer(from) => Text::wrap(take_buffer(&mut self.buffer, *from)),
-                Data::None => Text::new(),
-            },
-            last_event_id: match &self.last_event_id {
-                Value::None => Text::new(),
-                id => id.to_text(chunk, Text::new()),
-            },
+        let last_event_id = self.last_event_id.to_text(chunk, Text::new());
+        let data = match &self.data {
+            Data::Here(range) => Text::wrap(chunk.slice_ref(&chunk[range.clone()])),
+            Data::Buffer(from) => Text::wrap(take_buffer(&mut self.buffer, *from)),
+            Data::None => Text::new(),
         };
         self.data = Data::None;
+        let event = self.event.to_text(chunk, MESSAGE);
         self.event = Value::None;
-        message
+        Message {
+            event,
+            data,
+            last_event_id,
+        }
     }
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.
@@ -251,9 +270,11 @@ impl Value {
     fn to_text(&self, chunk: &ByteString, default: Text) -> Text {
         match self {
             // A test costs less than a reference count.
-            value if value.as_str(chunk).is_empty() => default,
-            Self::Own(text) => text.clone(),
-            Self::None | Self::Here(_) => Text::wrap(chunk.slice_ref(self.as_str(chunk))),
+            Self::Own(text) if !text.is_empty() => text.clone(),
+            Self::Here(range) if !range.is_empty() => {
+                Text::wrap(chunk.slice_ref(&chunk[range.clone()]))
+            }
+            _ => default,
         }
     }
 }
