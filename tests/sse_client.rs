@@ -415,6 +415,66 @@ async fn redirects_change_the_method_as_in_browsers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redirect_keeps_what_was_asked_for_and_has_to_lead_to_a_stream() {
+    let moved = || answer(302, [("location", "/elsewhere")], []);
+    let page = answer(200, [("content-type", "text/html")], []);
+    let (server, data, failure) = play([
+        events([Step::Send("id: 7\ndata: a\n\n")]),
+        moved(),
+        events([Step::Send("data: b\n\n")]),
+        moved(),
+        page,
+    ])
+    .await;
+    assert_eq!(data, ["a", "b"]);
+    assert!(failure.is_some_and(|error| error.is_content_type()));
+    let asked: Vec<_> = server
+        .asked()
+        .iter()
+        .map(|head| head.uri.path().to_owned())
+        .collect();
+    assert_eq!(
+        asked,
+        ["/events", "/events", "/elsewhere", "/events", "/elsewhere"]
+    );
+    let seven = || Some("7".to_owned());
+    assert_eq!(
+        sent(&server, "last-event-id"),
+        [None, seven(), seven(), seven(), seven()]
+    );
+    assert_eq!(
+        sent(&server, "accept"),
+        vec![Some("text/event-stream".to_owned()); 5]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_and_strange_ids_are_sent_as_they_are() {
+    let long = "\u{e9}=\"x\"; ,/".repeat(500);
+    let stream: &'static str = String::leak(format!("id: {long}\ndata: a\n\n"));
+    let (server, ..) = play([events([Step::Send(stream)]), stop()]).await;
+    assert_eq!(sent(&server, "last-event-id"), [None, Some(long)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_called_as_the_built_in_ones_are_messages() {
+    let stream = "event: error\ndata: a\n\nevent: open\ndata: b\n\nevent: close\ndata: c\n\n";
+    let (_, data, failure) = play([events([Step::Send(stream)]), stop()]).await;
+    assert_eq!((data.len(), failure.is_none()), (3, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_charset_is_read_as_utf_8() {
+    let kind = [("content-type", "text/event-stream;charset=windows-1251")];
+    let (_, data, _) = play([
+        answer(200, kind, [Step::Send("data: \u{436} \u{2603}\n\n")]),
+        stop(),
+    ])
+    .await;
+    assert_eq!(data, ["\u{436} \u{2603}"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn twenty_redirects_are_followed_and_no_more() {
     let moved = || answer(302, [("location", "/events")], []);
     let (server, _, failure) = play([moved()]).await;

@@ -352,6 +352,46 @@ fn large_events_pass_in_pieces() {
 }
 
 #[test]
+fn long_lines_are_the_same_in_pieces_of_any_size() {
+    let filler = "0123456789 abcdef".repeat(150);
+    let texts: [&[u8]; 6] = [
+        b"",
+        "\u{1d11e}\u{20ac}".as_bytes(),
+        b"\xe2\x82",
+        b"\xff",
+        b"\r",
+        b"\n",
+    ];
+    for middle in texts {
+        for after in [
+            "\n\ndata: x\n\n",
+            "\r\rdata: x\r\r",
+            "\r\n\r\nid: 7\r\n\r\n",
+        ] {
+            let parts = [
+                b"data: ",
+                filler.as_bytes(),
+                middle,
+                filler.as_bytes(),
+                after.as_bytes(),
+            ];
+            let stream = parts.concat();
+            let whole = decode(Decoder::new(), [&stream[..]]).unwrap();
+            for size in [1, 2, 3, 15, 16, 17, 31, 100, 1000, 1024, 1025, 2047, 2600] {
+                let pieces = decode(Decoder::new(), stream.chunks(size)).unwrap();
+                assert!(pieces.events == whole.events, "in pieces of {size}");
+            }
+            // All of it in one piece but for the start, cut in every place around the middle.
+            for at in 2540..2580 {
+                let pieces = [&stream[..1200], &stream[1200..at], &stream[at..]];
+                let pieces = decode(Decoder::new(), pieces).unwrap();
+                assert!(pieces.events == whole.events, "cut at {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_defaults_are_the_documented_ones() {
     let line = |length: usize| format!("data:{}\n\n", "x".repeat(length - 5)).into_bytes();
     assert!(decode(Decoder::new(), [&*line(1 << 20)]).is_ok());
