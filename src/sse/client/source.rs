@@ -25,8 +25,8 @@ use super::{Attempt, ReadyState, Update, connect, head, link::Link};
 ///
 /// It is a [`Stream`] of [`Message`]s. It asks as browsers do, checks the answer, follows redirects, and when the
 /// stream ends or breaks, waits and asks to go on after the last id. What carries the requests is a clone of
-/// `client`, a [`Service`] that gives responses: hyper-util's client, an axum `Router` in the same process, reqwest
-/// behind an adapter such as tower-reqwest's, and every stack of layers over one.
+/// `client`, a [`Service`] that gives responses: hyper-util's client, an axum `Router` in the same process, reqwest's
+/// own (the guide on clients shows how), and every stack of layers over one.
 ///
 /// ```
 /// # async fn follow(uri: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
