@@ -1,5 +1,8 @@
 //! What the measurements share: rows that are run in turns, so that a slow minute of the machine hits all of them.
 
+pub mod fanout;
+pub mod held;
+
 use std::{
     hint::black_box,
     pin::Pin,

@@ -47,7 +47,9 @@ impl Testbed {
             "/sse/204" => status(StatusCode::NO_CONTENT),
             "/sse/500" => status(StatusCode::INTERNAL_SERVER_ERROR),
             "/sse/wrong-type" => sse::wrong_type(),
-            "/echo" | "/sub" | "/pub" | "/ws" => self.sockets.answer(request),
+            "/echo" | "/sub" | "/pub" | "/sub/prepared" | "/pub/prepared" | "/ws" => {
+                self.sockets.answer(request)
+            }
             _ if path.starts_with("/ws/") => self.sockets.answer(request),
             _ => match path.strip_prefix("/pub/").map(str::to_owned) {
                 Some(count) if request.method() == Method::POST => {
@@ -97,6 +99,8 @@ const SOCKETS: &[&str] = &[
     "/echo",
     "/sub",
     "/pub",
+    "/sub/prepared",
+    "/pub/prepared",
 ];
 
 async fn handle(

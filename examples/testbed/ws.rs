@@ -8,7 +8,8 @@ use tower_realtime::{
     rt::Tokio,
     topic::{OnLag, Topic},
     ws::{
-        self, Acceptor, CloseCode, CloseFrame, Heartbeat, Limits, Message, OriginPolicy, WebSocket,
+        self, Acceptor, CloseCode, CloseFrame, Heartbeat, Limits, Message, OriginPolicy, Outgoing,
+        Prepared, WebSocket,
     },
 };
 
@@ -28,6 +29,8 @@ pub(crate) struct Sockets {
     small: Acceptor,
     chat: Acceptor,
     messages: Topic<Message>,
+    /// Compressed once for all, with `--deflate --no-context-takeover`.
+    prepared: Topic<Prepared>,
 }
 
 impl Sockets {
@@ -56,12 +59,13 @@ impl Sockets {
             small: acceptor(64 << 10),
             chat: acceptor(64 << 20).protocols(["chat.v2", "chat.v1"]),
             messages: Topic::new(1024),
+            prepared: Topic::new(1024),
         })
     }
 
     /// Opens the WebSocket that the path names.
     pub(crate) fn answer<B>(&self, request: Request<B>) -> Response<Body> {
-        let messages = self.messages.clone();
+        let (messages, prepared) = (self.messages.clone(), self.prepared.clone());
         let response: Response<Full<Bytes>> = match request.uri().path() {
             "/ws" | "/echo" => self.large.upgrade(request, Tokio, echo),
             "/ws/small" => self.small.upgrade(request, Tokio, echo),
@@ -82,9 +86,15 @@ impl Sockets {
             "/sub" => self
                 .large
                 .upgrade(request, Tokio, |socket| subscribe(socket, messages)),
-            "/pub" => self
+            "/pub" => self.large.upgrade(request, Tokio, |socket| {
+                publish(socket, messages, std::convert::identity)
+            }),
+            "/sub/prepared" => self
                 .large
-                .upgrade(request, Tokio, |socket| publish(socket, messages)),
+                .upgrade(request, Tokio, |socket| subscribe(socket, prepared)),
+            "/pub/prepared" => self.large.upgrade(request, Tokio, |socket| {
+                publish(socket, prepared, Prepared::new)
+            }),
             _ => return status(StatusCode::NOT_FOUND),
         };
         response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
@@ -108,15 +118,22 @@ async fn close(mut socket: WebSocket, frame: Option<CloseFrame>) -> Result<(), w
     Ok(())
 }
 
-async fn subscribe(socket: WebSocket, messages: Topic<Message>) -> Result<(), ws::Error> {
+async fn subscribe<M>(socket: WebSocket, messages: Topic<M>) -> Result<(), ws::Error>
+where
+    M: Clone + Into<Outgoing> + Send + 'static,
+{
     let mut socket = socket.feed_from(messages.subscribe().on_lag(OnLag::DropOldest));
     while socket.recv().await?.is_some() {}
     Ok(())
 }
 
-async fn publish(mut socket: WebSocket, messages: Topic<Message>) -> Result<(), ws::Error> {
+async fn publish<M>(
+    mut socket: WebSocket,
+    messages: Topic<M>,
+    make: fn(Message) -> M,
+) -> Result<(), ws::Error> {
     while let Some(message) = socket.recv().await? {
-        messages.publish(message);
+        messages.publish(make(message));
     }
     Ok(())
 }
