@@ -24,20 +24,14 @@ use tower_realtime::{
 async fn main() -> Result<(), BoxError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag| arguments.iter().any(|argument| argument == flag);
-    let url = arguments
-        .iter()
-        .find(|argument| !argument.starts_with("--"));
+    let url = arguments.iter().find(|word| !word.starts_with("--"));
     let url = url.ok_or("usage: echo_client URL [--http2] [--deflate]")?;
 
+    let limits = Limits::new().message(64 << 20).frame(64 << 20);
     let connector = Connector::new()
         .timer(Tokio)
         .deflate(has("--deflate").then(|| Deflate::new().threshold(0)))
-        .limits(
-            Limits::new()
-                .message(64 << 20)
-                .frame(64 << 20)
-                .fragments(u32::MAX),
-        )
+        .limits(limits.fragments(u32::MAX))
         // Suites count every frame, and on a slow machine a case takes longer than the default lets pass without a ping.
         .heartbeat(Heartbeat::new().interval(Duration::from_secs(120)));
     let request = Request::get(url).body(Empty::<Bytes>::new())?;

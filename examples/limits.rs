@@ -3,7 +3,7 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
-use axum::{Router, body::Body, routing::get};
+use axum::{Router, response::IntoResponse, routing::get};
 use futures_util::stream;
 use http::Request;
 use hyper_util::{
@@ -20,29 +20,23 @@ use tower_realtime::{
     sse::{Event, KeepAlive, Sse},
 };
 
-async fn quiet() -> axum::response::Response {
+async fn quiet() -> impl IntoResponse {
     let events = stream::pending::<Result<Event, io::Error>>();
-    Sse::new(events)
-        .keep_alive(KeepAlive::new(Tokio))
-        .into_response()
-        .map(Body::new)
+    Sse::new(events).keep_alive(KeepAlive::new(Tokio))
 }
 
 pub(crate) async fn run(listener: TcpListener) -> io::Result<()> {
+    let second = Duration::from_secs(1);
     // 10,000 streams, two of one address, and 200 new ones per second.
-    let limit = StreamLimit::new(10_000)
-        .per_key(2)
-        .rate(200, Duration::from_secs(1));
+    let limit = StreamLimit::new(10_000).per_key(2).rate(200, second);
     let per_address = StreamLimitLayer::new(&limit)
         .key(|head| head.extensions.get::<IpAddr>().copied())
         .refuse_as_event_stream(); // browsers give up for good on a 429
-    let a_day = AgeLayer::new(Tokio, MaxAge::new(Duration::from_secs(24 * 3600)));
-    let app = Router::new()
-        .route("/ticks", get(quiet))
-        .layer(a_day)
-        .layer(per_address);
+    let a_day = AgeLayer::new(Tokio, MaxAge::new(24 * 3600 * second));
+    let app = Router::new().route("/ticks", get(quiet));
+    let app = app.layer(a_day).layer(per_address);
     // Nothing read for 30 s, or less than 64 bytes per second: gone.
-    let unread = StallLimit::new(Tokio, Duration::from_secs(30)).min_rate(64);
+    let unread = StallLimit::new(Tokio, 30 * second).min_rate(64);
     loop {
         let (tcp, peer) = listener.accept().await?;
         let io = StallGuard::new(TokioIo::new(tcp), &unread);

@@ -24,8 +24,8 @@ impl StreamObserver for Metrics {
     fn ended(&self, stream: &StreamInfo, end: &StreamEnd) {
         let kind = stream.kind.as_str();
         gauge!("streams_open", "kind" => kind).decrement(1);
-        counter!("streams_ended_total", "kind" => kind, "reason" => end.reason.as_str())
-            .increment(1);
+        let reason = end.reason.as_str();
+        counter!("streams_ended_total", "kind" => kind, "reason" => reason).increment(1);
         counter!("stream_events_sent_total", "kind" => kind).increment(end.stats.events_sent);
         histogram!("stream_duration_seconds", "kind" => kind).record(end.stats.duration);
     }
@@ -41,13 +41,11 @@ async fn ticks() -> impl IntoResponse {
         tokio::time::sleep(Duration::from_millis(10)).await;
         Some((Ok::<_, Infallible>(Event::new(n.to_string())), n + 1))
     }))
-    .into_response()
 }
 
 pub(crate) fn app() -> Router {
-    let prometheus = PrometheusBuilder::new()
-        .install_recorder()
-        .expect("no other recorder");
+    let recorder = PrometheusBuilder::new().install_recorder();
+    let prometheus = recorder.expect("no other recorder");
     Router::new()
         .route("/ticks", get(ticks))
         .route("/closed", get(async || StatusCode::FORBIDDEN))

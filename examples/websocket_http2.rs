@@ -2,14 +2,10 @@
 //!
 //! `cargo run --example websocket_http2`
 
-use axum::{Router, extract::Request, response::Response, routing::get};
+use axum::{Router, ServiceExt, extract::Request, response::Response, routing::get};
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tower::Layer;
 use tower_realtime::{
@@ -27,17 +23,12 @@ pub(crate) async fn run() -> Result<(), BoxError> {
     let app = Router::new().route("/ws", get(upgrade));
     let missed = check_http2::<_, axum::body::Body, _>(app.clone(), ["/ws"]).await;
     println!("without the layer, HTTP/2 does not reach {missed:?}");
-    let app = TowerToHyperService::new(Http2Layer::new().layer(app));
+    let app = Http2Layer::new().layer(app);
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await?;
-        let mut server = Builder::new(TokioExecutor::new());
-        server.http2().enable_connect_protocol();
-        let io = TokioIo::new(stream);
-        server.serve_connection_with_upgrades(io, app).await
-    });
+    let app = ServiceExt::<Request>::into_make_service(app);
+    tokio::spawn(async move { axum::serve(listener, app).await });
 
     let stream = TokioIo::new(TcpStream::connect(address).await?);
     let (sender, connection) =
