@@ -5,6 +5,9 @@
 #[doc = include_str!("../docs/guide/broadcast.md")]
 pub mod broadcast {}
 
+#[doc = include_str!("../docs/guide/choosing.md")]
+pub mod choosing {}
+
 #[doc = include_str!("../docs/guide/clients.md")]
 pub mod clients {}
 
@@ -22,6 +25,9 @@ pub mod compression {}
 
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
+
+#[doc = include_str!("../docs/guide/quick-starts.md")]
+pub mod quick_starts {}
 
 #[doc = include_str!("../docs/guide/resume.md")]
 pub mod resume {}

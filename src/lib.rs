@@ -18,6 +18,26 @@
 //! let app: Router = Router::new().route("/count", get(count));
 //! ```
 //!
+//! # Which one?
+//!
+//! | you want | take |
+//! |---|---|
+//! | to send text to browsers, now and then or in bursts | [`sse::Sse`] |
+//! | to talk both ways, or in binary | `ws::Acceptor`, as a call, a layer or a service |
+//! | one message for many clients | [`topic::Topic`], which feeds both |
+//! | clients that come back to get what they missed | [`log::EventLog`] |
+//! | the same on many machines | [`log::EventLog`] over `log::redis` |
+//! | to read event streams: feeds, language models, MCP | [`sse::EventSource`], or [`sse::EventStream`] on a body |
+//! | to open WebSockets over the HTTP client you have | `ws::Connector` |
+//! | to restart without cutting anybody off | [`lifecycle::Drain`] with `layers::DrainLayer` |
+//! | to bound how many streams there are, whose, and how old | [`layers`] |
+//! | event streams that somebody else's code answers to stay open | [`sse::KeepAliveLayer`] |
+//! | tests without a port and without a sleep | `loopback::Loopback`, [`rt::ManualClock`] |
+//!
+//! [The guide on choosing](guide::choosing) weighs event streams, WebSockets and plain HTTP, with bytes and figures;
+//! [quick-starts](guide::quick_starts) are whole programs for axum, hyper, smol, tonic, warp, poem and salvo; and
+//! handlers for axum's own SSE and WebSockets [move over by their imports](guide::from_axum).
+//!
 //! # Where things are
 //!
 //! - [`sse`]: event streams, both ends of them.
@@ -32,9 +52,24 @@
 //!
 //! # Features
 //!
-//! Event streams need none. `ws` and `hyper` are on by default; `http2`, `deflate`, `json`, `compression`, `tokio`,
-//! `smol`, `tracing`, `redis`, `signed-ids` and `axum` are not; `full` is all of them. A feature switches a dependency on and never
-//! changes how something behaves.
+//! Event streams need none: `default-features = false` leaves them, with no WebSockets and no hyper.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `ws` | yes | WebSockets |
+//! | `hyper` | yes | upgrades of hyper, and so of axum, warp, tonic, poem and salvo; hyper's timers and executors |
+//! | `http2` | | WebSockets over HTTP/2 (RFC 8441) |
+//! | `deflate` | | permessage-deflate (RFC 7692) |
+//! | `json` | | JSON events and messages |
+//! | `compression` | | event streams through tower-http's `CompressionLayer` |
+//! | `tokio`, `smol` | | `rt::Tokio`, `rt::Smol`: clocks and tasks with a name |
+//! | `tracing` | | a span per stream, and a line where something was refused |
+//! | `redis` | | events shared by many machines through Redis Streams |
+//! | `signed-ids` | | event ids that a client can't make up |
+//! | `axum` | | axum's extractors and responses, and its handlers by a change of imports |
+//! | `full` | | all of them |
+//!
+//! A feature switches a dependency on and never changes how something behaves.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -62,3 +97,8 @@ pub use error::BoxError;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The code of the Chinese README too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.zh-CN.md")]
+mod readme_zh {}
