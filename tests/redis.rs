@@ -425,3 +425,63 @@ async fn many_logs_share_one_reader_and_are_forgotten() {
         1
     );
 }
+
+/// Of `INFO`: the number behind a name.
+fn number(server: &Server, section: &str, name: &str) -> f64 {
+    let info = server.command(&["INFO", section]);
+    let value = info.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key == name).then(|| value.parse().expect("a number"))
+    });
+    value.expect("every server tells")
+}
+
+/// Microseconds of its processor time that a server has used.
+fn processor(server: &Server) -> f64 {
+    1e6 * (number(server, "cpu", "used_cpu_user") + number(server, "cpu", "used_cpu_sys"))
+}
+
+/// Where the figures of the guide on scaling come from: `scripts/redis-test costs --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn what_it_costs_the_server() {
+    const EVENTS: usize = 10_000;
+    // Without the append-only file, whose cost is the disk's.
+    let server = Server::start_with(&["--appendonly", "no"]);
+    let redis = Redis::open(&url(server.port), rt::Tokio)
+        .unwrap()
+        .keep(100_000);
+    for size in [100, 1_000] {
+        let log = redis.log(&format!("events of {size}"));
+        log.try_publish(Event::new("first")).await.unwrap();
+        let before = (processor(&server), number(&server, "memory", "used_memory"));
+        for _ in 0..EVENTS / 100 {
+            let some = (0..100).map(|_| log.try_publish(Event::new("x".repeat(size))));
+            for published in join_all(some).await {
+                published.unwrap();
+            }
+        }
+        let cpu = (processor(&server) - before.0) / EVENTS as f64;
+        let memory = (number(&server, "memory", "used_memory") - before.1) / EVENTS as f64;
+        println!("{size} B: {cpu:.1} us of Redis for each event published, {memory:.0} B held");
+        assert!(memory < size as f64 + 300.0, "{memory} B");
+    }
+    for logs in [1, 100, 1_000, 5_000] {
+        let redis = redis.clone().prefix(&format!("{logs}:"));
+        let all: Vec<_> = (0..logs).map(|n| redis.log(&n.to_string())).collect();
+        let mut live = Vec::new();
+        for log in &all {
+            live.push(log.try_resume("").await.unwrap().or_oldest());
+        }
+        sleep(Duration::from_millis(500)).await;
+        let before = processor(&server);
+        for n in 0..200 {
+            all[n % logs].try_publish(Event::new("x")).await.unwrap();
+            live[n % logs].next().await.unwrap().unwrap();
+        }
+        let each = (processor(&server) - before) / 200.0;
+        println!(
+            "{logs} logs followed: {each:.0} us of Redis for an event published and read alone"
+        );
+    }
+}
