@@ -80,7 +80,7 @@ where
                 this.handler.set(None); // it has been told, and could say its last word
             }
             due = driver.write(cx);
-            match driver.park(cx, &budget) {
+            match driver.park(cx, &budget, due && this.handler.is_some()) {
                 Next::Again => {}
                 Next::Wait if due && this.handler.is_some() => {
                     driver.begin();

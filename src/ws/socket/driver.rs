@@ -48,10 +48,12 @@ pub(super) struct Driver<T> {
     pub(super) dirty: bool,
     /// The transport takes no more for now.
     pub(super) blocked: bool,
-    /// Messages and bytes that went either way since the task last slept.
+    /// Messages and bytes that went either way since the task last waited.
     pub(super) moved: (usize, usize),
-    /// In steady use: stays awake.
+    /// In steady use: stays awake until this rings after a time without use.
     pub(super) alert: bool,
+    pub(super) used: bool,
+    pub(super) doze: Alarm,
     /// Ordered to end at once: a handler that still runs is not waited for.
     pub(super) forced: bool,
     pub(super) phase: Phase,
@@ -121,6 +123,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             blocked: false,
             moved: (0, 0),
             alert: false,
+            used: false,
+            doze: Alarm::default(),
             forced: false,
             phase: Phase::Open,
             deadline: Alarm::default(),
@@ -142,7 +146,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         loop {
             self.read(cx, &mut budget);
             self.write(cx);
-            match self.park(cx, &budget) {
+            match self.park(cx, &budget, false) {
                 Next::Again => {}
                 Next::Wait => return Poll::Pending,
                 Next::Ended => {
@@ -300,8 +304,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         wake_all(waiters, cx)
     }
 
-    /// Decides what comes after a turn.
-    pub(super) fn park(&mut self, cx: &mut Context<'_>, budget: &Budget) -> Next {
+    /// Decides what comes after a turn. With `due`, this task waits for something that has come already.
+    pub(super) fn park(&mut self, cx: &mut Context<'_>, budget: &Budget, due: bool) -> Next {
         self.obey(cx);
         match self.phase {
             Phase::Open | Phase::Answering(_) => self.keep_time(cx),
@@ -312,26 +316,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             cx.waker().wake_by_ref();
             return Next::Wait;
         }
-        self.fall_asleep();
+        // Nothing is let go of before it is sure that there is time to.
+        if due || self.has_turn() {
+            return Next::Again;
+        }
+        self.rest(cx);
         let mut state = self.shared.lock();
-        let close = match state.close.take() {
-            None if state.handles == 0 => Some(Some(CloseFrame::new(CloseCode::NORMAL))),
-            close => close.map(|frame| *frame),
-        };
-        if let Some(frame) = close {
-            drop(state);
-            self.close_locally(frame);
-            return Next::Again;
-        }
-        if state.may_answer_end() {
-            drop(state);
-            self.answer_end();
-            return Next::Again;
-        }
-        if self.ping.due && !self.blocked || state.has_work() {
-            return Next::Again;
-        }
-        if !matches!(self.phase, Phase::Open | Phase::Answering(_)) {
+        if state.has_work() {
             return Next::Again;
         }
         if !self.alert {
@@ -347,31 +338,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Next::Wait
     }
 
-    /// Lets go of all memory that an idle connection does not need.
-    ///
-    /// A connection in steady use stays awake until the next beat: to wake up costs as much as some messages. After
-    /// a large batch it does not matter, and there is more to let go of.
-    fn fall_asleep(&mut self) {
-        let (messages, bytes) = std::mem::take(&mut self.moved);
-        if bytes > 16 << 10 || self.timer.is_none() {
-            self.alert = false;
-        } else if messages >= 8 {
-            self.alert = true;
+    /// Whether there is something to do that does not wait for others.
+    fn has_turn(&mut self) -> bool {
+        let mut state = self.shared.lock();
+        let close = match state.close.take() {
+            None if state.handles == 0 => Some(Some(CloseFrame::new(CloseCode::NORMAL))),
+            close => close.map(|frame| *frame),
+        };
+        if let Some(frame) = close {
+            drop(state);
+            self.close_locally(frame);
+            return true;
         }
-        if !self.dirty && self.tx.is_empty() && self.wire.is_clean() {
-            if let Some(io) = self.wire.io() {
-                if io.has_unread() {
-                    io.settle();
-                    return;
-                }
-            }
-            if !self.alert {
-                self.wire.sleep();
-                Outgoing::give_back(std::mem::take(&mut self.tx));
-            }
-        } else if let Some(io) = self.wire.io() {
-            io.settle();
+        if state.may_answer_end() {
+            drop(state);
+            self.answer_end();
+            return true;
         }
+        self.ping.due && !self.blocked
+            || state.has_work()
+            || !matches!(self.phase, Phase::Open | Phase::Answering(_))
     }
 }
 

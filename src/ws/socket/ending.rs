@@ -101,6 +101,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn begin_closing(&mut self, closing: Closing) {
         self.feed = None;
         self.beat.reset();
+        self.doze.reset();
         self.message_time.reset();
         self.deadline.reset();
         self.phase = Phase::Closing(Box::new(closing));

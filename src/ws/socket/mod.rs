@@ -23,6 +23,7 @@ mod io;
 mod params;
 mod queue;
 mod reader;
+mod resting;
 mod shared;
 mod spare;
 mod split;

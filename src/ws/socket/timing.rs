@@ -98,7 +98,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 io.transport().rest();
             }
             let deaf = self.shared.lock().stalled;
-            self.alert = false;
             match self.pulse.tick(&settings.heartbeat, deaf) {
                 Beat::Nothing => {}
                 Beat::Ping => self.ping.due = true,

@@ -104,11 +104,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     let Some(framer) = self.wire.awake(self.role) else {
                         return Err(End::Eof);
                     };
-                    let bytes = message.len() as u64;
+                    let bytes = message.len();
                     framer.send(message)?;
                     self.dirty = true;
                     self.pulse.used();
-                    self.count(|guard| guard.sent(1, bytes));
+                    self.moved.0 += 1;
+                    self.moved.1 += bytes;
+                    self.count(|guard| guard.sent(1, bytes as u64));
                 }
             }
         }

@@ -1,0 +1,40 @@
+//! When a connection lets go of its memory.
+
+use std::{task::Context, time::Duration};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::{driver::Driver, spare::Spare};
+use crate::ws::outgoing::Outgoing;
+
+/// From so many messages or bytes at once on, a connection stays awake: to wake up costs as much as some messages.
+const BATCH: (usize, usize) = (8, 16 << 10);
+/// How long it stays awake without use. Up to twice that, since the alarm is not set anew with each batch.
+const DOZE: Duration = Duration::from_millis(250);
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    /// Nothing is to be done: lets go of all memory that an idle connection does not need, now or soon.
+    pub(super) fn rest(&mut self, cx: &mut Context<'_>) {
+        self.doze(cx);
+        let idle = !self.dirty && self.tx.is_empty() && self.wire.is_clean();
+        if let Some(io) = self.wire.io() {
+            io.settle();
+            if !idle || self.alert || io.has_unread() {
+                return;
+            }
+        }
+        self.wire.sleep();
+        Outgoing::give_back(std::mem::take(&mut self.tx));
+    }
+
+    /// Whether to stay awake for more. Without a timer nobody would say when it is enough.
+    fn doze(&mut self, cx: &mut Context<'_>) {
+        let (messages, bytes) = std::mem::take(&mut self.moved);
+        if self.timer.is_some() && (messages >= BATCH.0 || bytes > BATCH.1) {
+            (self.alert, self.used) = (true, true);
+        }
+        while self.alert && self.doze.poll(self.timer.as_ref(), DOZE, cx).is_ready() {
+            self.alert = std::mem::take(&mut self.used);
+        }
+    }
+}
