@@ -144,7 +144,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 }
                 Ok(Poll::Ready(Step::Frame))
             }
-            Step::Frame => self.send_close().map(Poll::Ready),
+            Step::Frame => self.send_close(cx).map(Poll::Ready),
             Step::Flush => {
                 if self.flush(cx)?.is_pending() {
                     return Ok(self.unblock(cx));
@@ -171,12 +171,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
     }
 
-    fn send_close(&mut self) -> Result<Step, End> {
+    fn send_close(&mut self, cx: &mut Context<'_>) -> Result<Step, End> {
         let frame = self.closing().and_then(|closing| closing.frame.take());
         let Some(framer) = self.wire.awake(self.role) else {
             return Err(End::Eof);
         };
-        framer.send_close(frame)?;
+        framer.send_close(frame, cx)?;
         self.dirty = true;
         Ok(Step::Flush)
     }

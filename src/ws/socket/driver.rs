@@ -257,12 +257,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
         self.load();
         let mut sent = Sent::default();
-        let result = self.encode(cx, &mut sent);
-        if let Err(end) = result {
+        if let Err(end) = self.encode(cx, &mut sent) {
             self.lost(end);
             return true;
         }
-        self.unload(sent, cx)
+        self.unload(&sent, cx)
     }
 
     /// Takes what the outbox holds.
@@ -281,7 +280,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// What was encoded has left the outbox. Whether this task waits for that.
-    fn unload(&mut self, sent: Sent, cx: &mut Context<'_>) -> bool {
+    fn unload(&mut self, sent: &Sent, cx: &mut Context<'_>) -> bool {
         if sent.entries > 0 {
             self.pulse.used();
             self.moved.0 += sent.messages;

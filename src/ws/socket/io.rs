@@ -2,12 +2,11 @@
 
 use std::{
     io,
-    pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use futures_io::{AsyncRead, AsyncWrite};
+use futures_io::AsyncRead;
 
 use super::{
     ahead::Ahead,
@@ -172,7 +171,7 @@ impl<T> Io<T> {
     }
 
     /// Moves bytes of whole messages to `out`; how many there were.
-    fn take(&mut self, out: &mut [u8]) -> usize {
+    pub(super) fn take(&mut self, out: &mut [u8]) -> usize {
         let mut moved = 0;
         while moved < out.len() {
             self.inspect();
@@ -289,36 +288,5 @@ impl End {
             | Kind::WriteZero => Self::Eof,
             _ => Self::Failed(error),
         }
-    }
-}
-
-impl<T: Unpin> AsyncRead for Io<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        out: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.take(out) {
-            0 => Poll::Pending,
-            moved => Poll::Ready(Ok(moved)),
-        }
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Io<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_close(cx)
     }
 }

@@ -1,33 +1,30 @@
 //! The one file that speaks both vocabularies: ours, and that of the framing library.
 
 use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, Read, Write},
     pin::Pin,
     task::{Context, Poll},
 };
 
-use async_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self,
-        protocol::{
-            CloseFrame as WireClose, WebSocketConfig,
-            frame::{
-                Frame, FrameHeader,
-                coding::{CloseCode as WireCode, Data, OpCode},
-            },
+use async_tungstenite::tungstenite::{
+    self,
+    protocol::{
+        CloseFrame as WireClose, WebSocketConfig, WebSocketContext,
+        frame::{
+            Frame, FrameHeader,
+            coding::{CloseCode as WireCode, Data, OpCode},
         },
     },
 };
 use bytes::Bytes;
-use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_sink::Sink;
-use futures_util::FutureExt;
 
 use super::{
     control::{Fault, NOT_UTF8},
     io::{End, Io},
     params::Role,
+    writing::Sent,
 };
 use crate::ws::{
     CloseCode, CloseFrame, Message, Text,
@@ -43,10 +40,25 @@ const READ_BUFFER: usize = 8 << 10;
 const WRITE_BUFFER: usize = 64 << 10;
 
 /// A connection that is awake: decodes and encodes data frames over an [`Io`].
+///
+/// The codec is driven without `WebSocketStream`, whose two wakers for either direction are registered anew for each
+/// message: here one task reads and writes, and the driver knows which waker the transport holds.
 #[derive(Debug)]
-pub(super) struct Framer<T> {
-    // Boxed: it is large, and a connection that sleeps has none.
-    stream: Box<WebSocketStream<Io<T>>>,
+pub(super) struct Framer<T>(Box<Inner<T>>);
+
+// Boxed: it is large, and a connection that sleeps has none.
+#[derive(Debug)]
+struct Inner<T> {
+    codec: WebSocketContext,
+    io: Io<T>,
+    /// The transport did not take what was encoded.
+    stuck: bool,
+}
+
+/// The byte stream of one call to the codec.
+struct Port<'a, 'b, T> {
+    io: &'a mut Io<T>,
+    cx: &'a mut Context<'b>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
@@ -63,20 +75,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             Role::Server => tungstenite::protocol::Role::Server,
             Role::Client => tungstenite::protocol::Role::Client,
         };
-        let stream = WebSocketStream::from_raw_socket(io, role, Some(config))
-            .now_or_never()
-            .expect("without a handshake there is nothing to wait for");
-        Self {
-            stream: Box::new(stream),
-        }
+        Self(Box::new(Inner {
+            codec: WebSocketContext::new(role, Some(config)),
+            io,
+            stuck: false,
+        }))
     }
 
-    pub(super) fn io(&mut self) -> &mut Io<T> {
-        self.stream.get_mut()
+    pub(super) const fn io(&mut self) -> &mut Io<T> {
+        &mut self.0.io
     }
 
     pub(super) fn into_io(self) -> Io<T> {
-        self.stream.into_inner()
+        self.0.io
     }
 
     /// Whether nothing is in the decoder that is not in the [`Io`].
@@ -86,45 +97,68 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
 
     /// Whether there may be a message in what has been read.
     pub(super) fn has_input(&self) -> bool {
-        let io = self.stream.get_ref();
+        let io = &self.0.io;
         io.has_pass() || io.is_decoding()
     }
 
-    /// The next message in what has been read; `Pending` when that holds no more.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
-        let message = match Pin::new(&mut *self.stream).poll_next(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Ok(message))) => message,
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(end(error))),
-            Poll::Ready(None) => return Poll::Ready(Err(End::Eof)),
+    /// The next message in what has been read; `None` when that holds no more.
+    pub(super) fn next(&mut self, cx: &mut Context<'_>) -> Option<Result<Message, End>> {
+        let Inner { codec, io, .. } = &mut *self.0;
+        let message = match codec.read(&mut Port { io, cx }) {
+            Ok(tungstenite::Message::Text(text)) => Message::Text(Text::from_utf8(text)),
+            Ok(tungstenite::Message::Binary(bytes)) => Message::Binary(bytes),
+            Ok(_) => {
+                return Some(Err(End::Fault(Fault {
+                    code: CloseCode::INTERNAL,
+                    what: "a control frame passed the inspector",
+                })));
+            }
+            Err(error) if is_blocked(&error) => return None,
+            Err(error) => return Some(Err(end(error))),
         };
-        self.io().decoded();
-        Poll::Ready(match message {
-            tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),
-            tungstenite::Message::Binary(bytes) => Ok(Message::Binary(bytes)),
-            _ => Err(End::Fault(Fault {
-                code: CloseCode::INTERNAL,
-                what: "a control frame passed the inspector",
-            })),
-        })
+        self.0.io.decoded();
+        Some(Ok(message))
     }
 
     /// Ready when the encoder's buffer is not stuck.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        Pin::new(&mut *self.stream).poll_ready(cx).map_err(end)
+        if self.0.stuck {
+            self.poll_flush(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
-    pub(super) fn send(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        let form = self.stream.get_ref().form(&outgoing);
-        let message = outgoing.message;
-        let text = message.is_text();
-        self.start(match (form, message) {
+    /// Encodes messages until the queue is empty, or the encoder's buffer is stuck: whether it is.
+    pub(super) fn send_all(
+        &mut self,
+        queue: &mut VecDeque<Outgoing>,
+        sent: &mut Sent,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, End> {
+        while !queue.is_empty() {
+            if self.poll_ready(cx)?.is_pending() {
+                return Ok(true);
+            }
+            if let Some(outgoing) = queue.pop_front() {
+                sent.count(&outgoing);
+                self.send(outgoing, cx)?;
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn send(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
+        let form = self.0.io.form(&outgoing);
+        let message = match (form, outgoing.message) {
             (Form::Plain, Message::Text(text)) => tungstenite::Message::Text(text.into_utf8()),
             (Form::Plain, Message::Binary(bytes)) => tungstenite::Message::Binary(bytes),
             // The marks that `DeflateIo` looks for.
-            (Form::Uncompressed, message) => marked(text, message.into_bytes(), |header| {
-                header.rsv3 = true;
-            }),
+            (Form::Uncompressed, message) => {
+                marked(message.is_text(), message.into_bytes(), |header| {
+                    header.rsv3 = true;
+                })
+            }
             (Form::Fragment { opcode, last }, message) => {
                 let header = FrameHeader {
                     is_final: last,
@@ -133,22 +167,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
                 };
                 tungstenite::Message::Frame(Frame::from_payload(header, message.into_bytes()))
             }
-            (Form::Compressed(payload), _) => marked(text, payload, |header| {
+            (Form::Compressed(payload), message) => marked(message.is_text(), payload, |header| {
                 header.rsv1 = true;
             }),
-        })
+        };
+        self.start(message, cx)
     }
 
-    pub(super) fn send_ping(&mut self, payload: Bytes) -> Result<(), End> {
-        self.start(tungstenite::Message::Ping(payload))
+    pub(super) fn send_ping(&mut self, payload: Bytes, cx: &mut Context<'_>) -> Result<(), End> {
+        self.start(tungstenite::Message::Ping(payload), cx)
     }
 
-    pub(super) fn send_pong(&mut self, payload: Bytes) -> Result<(), End> {
-        self.start(tungstenite::Message::Pong(payload))
+    pub(super) fn send_pong(&mut self, payload: Bytes, cx: &mut Context<'_>) -> Result<(), End> {
+        self.start(tungstenite::Message::Pong(payload), cx)
     }
 
     /// Nothing can be sent after this.
-    pub(super) fn send_close(&mut self, frame: Option<CloseFrame>) -> Result<(), End> {
+    pub(super) fn send_close(
+        &mut self,
+        frame: Option<CloseFrame>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
         let frame = frame.map(|frame| {
             let (code, reason) = frame.into_parts();
             WireClose {
@@ -156,16 +195,62 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
                 reason: reason.into_utf8(),
             }
         });
-        self.start(tungstenite::Message::Close(frame))
+        self.start(tungstenite::Message::Close(frame), cx)
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        Pin::new(&mut *self.stream).poll_flush(cx).map_err(end)
+        let Inner { codec, io, .. } = &mut *self.0;
+        let flushed = match codec.flush(&mut Port { io, cx }) {
+            Ok(()) => Ok(()),
+            Err(error) if is_blocked(&error) => return Poll::Pending,
+            Err(error) => Err(end(error)),
+        };
+        self.0.stuck = false;
+        Poll::Ready(flushed)
     }
 
-    fn start(&mut self, message: tungstenite::Message) -> Result<(), End> {
-        Pin::new(&mut *self.stream).start_send(message).map_err(end)
+    fn start(&mut self, message: tungstenite::Message, cx: &mut Context<'_>) -> Result<(), End> {
+        let Inner { codec, io, .. } = &mut *self.0;
+        match codec.write(&mut Port { io, cx }, message) {
+            Ok(()) => Ok(()),
+            // The message is in the buffer.
+            Err(error) if is_blocked(&error) => {
+                self.0.stuck = true;
+                Ok(())
+            }
+            Err(error) => Err(end(error)),
+        }
     }
+}
+
+impl<T> Read for Port<'_, '_, T> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.io.take(out) {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Write for Port<'_, '_, T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        or_blocked(Pin::new(self.io.transport()).poll_write(self.cx, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        or_blocked(Pin::new(self.io.transport()).poll_flush(self.cx))
+    }
+}
+
+fn or_blocked<R>(poll: Poll<io::Result<R>>) -> io::Result<R> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+    }
+}
+
+fn is_blocked(error: &tungstenite::Error) -> bool {
+    matches!(error, tungstenite::Error::Io(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
 /// A data frame with a mark in its reserved bits.

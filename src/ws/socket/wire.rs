@@ -169,9 +169,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         if !framer.has_input() {
             return None;
         }
-        match framer.poll_next(cx) {
-            Poll::Pending => None,
-            Poll::Ready(decoded) => Some(decoded),
-        }
+        framer.next(cx)
     }
 }

@@ -13,6 +13,7 @@ use super::{
     io::End,
     wire::Wire,
 };
+use crate::ws::outgoing::Outgoing;
 
 /// What a turn has encoded of the outbox.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +22,17 @@ pub(super) struct Sent {
     pub(super) entries: usize,
     pub(super) messages: usize,
     pub(super) bytes: usize,
+    /// The last one is not the last of its message.
+    pub(super) unfinished: bool,
+}
+
+impl Sent {
+    pub(super) fn count(&mut self, outgoing: &Outgoing) {
+        self.entries += 1;
+        self.messages += outgoing.ends();
+        self.bytes += outgoing.len();
+        self.unfinished = outgoing.is_unfinished();
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
@@ -29,22 +41,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.blocked && self.flush(cx)?.is_pending() {
             return Ok(());
         }
-        self.encode_control()?;
-        while let Some(message) = self.tx.pop_front() {
+        self.encode_control(cx)?;
+        if !self.tx.is_empty() {
             let Some(framer) = self.wire.awake(self.role) else {
                 return Err(End::Eof);
             };
-            if framer.poll_ready(cx)?.is_pending() {
-                self.tx.push_front(message);
+            let before = sent.entries;
+            let stuck = framer.send_all(&mut self.tx, sent, cx)?;
+            if sent.entries > before {
+                self.dirty = true;
+                self.fragmenting = sent.unfinished;
+            }
+            if stuck {
                 self.blocked = true;
                 return Ok(());
             }
-            sent.entries += 1;
-            sent.messages += message.ends();
-            sent.bytes += message.len();
-            self.fragmenting = message.is_unfinished();
-            framer.send(message)?;
-            self.dirty = true;
         }
         self.encode_feed(cx)?;
         if self.dirty {
@@ -54,7 +65,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// Pongs and pings go before data: they must not wait behind it.
-    fn encode_control(&mut self) -> Result<(), End> {
+    fn encode_control(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let pings = match self.wire.io() {
             Some(io) => std::mem::take(&mut io.found.pings),
             None => return Err(End::Eof),
@@ -66,12 +77,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return Err(End::Eof);
         };
         for payload in pings {
-            framer.send_pong(payload)?;
+            framer.send_pong(payload, cx)?;
         }
         if std::mem::take(&mut self.ping.due) {
             self.ping.count = self.ping.count.wrapping_add(1);
             self.ping.sent = Some(Instant::now());
-            framer.send_ping(Bytes::copy_from_slice(&self.ping.count.to_be_bytes()))?;
+            framer.send_ping(Bytes::copy_from_slice(&self.ping.count.to_be_bytes()), cx)?;
         }
         self.dirty = true;
         Ok(())
@@ -105,7 +116,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                         return Err(End::Eof);
                     };
                     let bytes = message.len();
-                    framer.send(message)?;
+                    framer.send(message, cx)?;
                     self.dirty = true;
                     self.pulse.used();
                     self.moved.0 += 1;
