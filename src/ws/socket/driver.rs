@@ -19,7 +19,7 @@ use super::{
     params::{Params, Role, Settings},
     shared::Shared,
     spare::Spare,
-    wire::{Budget, Read, Wire},
+    wire::{Batch, Budget, Read, Wire},
     writing::Sent,
 };
 use crate::{
@@ -167,7 +167,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if !matches!(self.phase, Phase::Open) {
             return false;
         }
-        let mut room = {
+        let room = {
             let mut state = self.shared.lock();
             if state.parts.is_some() {
                 drop(state);
@@ -186,28 +186,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             }
             state.inbox.room()
         };
-        let mut rx = VecDeque::new();
-        let (mut heard, mut bytes) = (false, 0);
+        let mut batch = Batch::new(room);
+        let mut heard = false;
         let stop = loop {
-            if !room.is_some() {
+            if let Err(end) = self.wire.decode_batch(self.role, budget, &mut batch) {
+                break Read::End(end);
+            }
+            if !batch.has_room() {
                 break Read::Spent;
             }
             match self.wire.read(self.role, cx, budget, &mut heard) {
-                Read::Data(Data::Message(message)) => {
-                    if rx.capacity() == 0 {
-                        rx = Message::borrow();
-                    }
-                    bytes += message.len();
-                    room.fill(message.len());
-                    rx.push_back(message);
-                }
+                Read::Data(Data::Message(message)) => batch.push(message),
                 stop => break stop,
             }
         };
         if heard {
             self.pulse.heard();
         }
-        let due = self.deliver(rx, bytes, &stop, cx);
+        let due = self.deliver(batch, &stop, cx);
         if let Read::End(end) = stop {
             self.input_ended(end);
         }
@@ -215,13 +211,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// Puts messages into the inbox. Whether this task waits for them.
-    fn deliver(
-        &mut self,
-        mut rx: VecDeque<Message>,
-        mut bytes: usize,
-        stop: &Read,
-        cx: &mut Context<'_>,
-    ) -> bool {
+    fn deliver(&mut self, batch: Batch, stop: &Read, cx: &mut Context<'_>) -> bool {
+        let (mut rx, mut bytes) = (batch.messages, batch.bytes);
         let count = rx.len();
         let offer = self.offer(stop);
         if count > 0 {

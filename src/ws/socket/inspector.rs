@@ -87,7 +87,9 @@ enum State {
 
 /// The largest frame whose message is passed on, in bytes. Larger ones are put together here: the decoder makes room
 /// for all that a header promises, and copies once more.
-const LARGEST_PASSED: u64 = 8 << 10;
+pub(super) const LARGEST_PASSED: usize = 8 << 10;
+/// The most bytes that are passed on at once, but for one message. A message that is kept keeps all of them.
+const LARGEST_PASS: usize = 16 << 10;
 /// The most bytes of one part of a message, beyond what there is when somebody asks for the first one.
 const LARGEST_PART: usize = 64 << 10;
 
@@ -197,10 +199,16 @@ impl Inspector {
         if self.message.is_some() {
             return 0;
         }
-        let limit = self.max_frame.min(self.max_message).min(LARGEST_PASSED);
+        let limit = self
+            .max_frame
+            .min(self.max_message)
+            .min(LARGEST_PASSED as u64);
         let (mask_bit, mask_length) = self.header.mask();
         let mut at = 0;
         while let [0x81 | 0x82, second, rest @ ..] = &input[at..] {
+            if at >= LARGEST_PASS {
+                break;
+            }
             let (header, length) = match (second ^ mask_bit, rest) {
                 (short @ 0..=125, _) => (2 + mask_length, usize::from(short)),
                 // Below 126 it is a length in more bytes than it needs, which the slow path refuses.

@@ -11,7 +11,7 @@ use futures_io::AsyncRead;
 use super::{
     ahead::Ahead,
     control::{Control, Fault},
-    inspector::{Data, Inspector, Step, Taking},
+    inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
 };
 use crate::ws::{
     self, CloseCode, CloseFrame,
@@ -170,21 +170,17 @@ impl<T> Io<T> {
         }
     }
 
-    /// Moves bytes of whole messages to `out`; how many there were.
-    pub(super) fn take(&mut self, out: &mut [u8]) -> usize {
-        let mut moved = 0;
-        while moved < out.len() {
-            self.inspect();
-            let count = self.pass.min(out.len() - moved);
-            if count == 0 {
-                break;
-            }
-            out[moved..moved + count].copy_from_slice(&self.ahead.unread()[..count]);
-            moved += count;
-            self.pass -= count;
-            self.ahead.consume(count);
+    /// The bytes of whole messages, for the decoder.
+    pub(super) fn take_pass(&mut self) -> Option<Vec<u8>> {
+        if self.pass == 0 {
+            return None;
         }
-        moved
+        let count = std::mem::take(&mut self.pass);
+        // Behind all of them the decoder wants as much room as each of them has bytes.
+        let mut bytes = Vec::with_capacity(count + count.min(LARGEST_PASSED));
+        bytes.extend_from_slice(&self.ahead.unread()[..count]);
+        self.ahead.consume(count);
+        Some(bytes)
     }
 
     /// Drops what has been read.

@@ -34,8 +34,6 @@ use crate::ws::{
 /// Bytes that are known to be UTF-8: the payload of [`Text`], so that text crosses the border without a second check.
 pub(crate) type Utf8 = tungstenite::Utf8Bytes;
 
-/// The decoder's own buffer. It is zeroed on every attempt to read, so it is small; the read-ahead below it is not.
-const READ_BUFFER: usize = 8 << 10;
 /// What may gather before it is written without a flush.
 const WRITE_BUFFER: usize = 64 << 10;
 
@@ -49,7 +47,9 @@ pub(super) struct Framer<T>(Box<Inner<T>>);
 // Boxed: it is large, and a connection that sleeps has none.
 #[derive(Debug)]
 struct Inner<T> {
-    codec: WebSocketContext,
+    encoder: WebSocketContext,
+    /// There while it holds messages: it gets them whole, and makes slices of them.
+    decoder: Option<WebSocketContext>,
     io: Io<T>,
     /// The transport did not take what was encoded.
     stuck: bool,
@@ -61,22 +61,14 @@ struct Port<'a, 'b, T> {
     cx: &'a mut Context<'b>,
 }
 
+/// The byte stream of a decoder, which has got all that there is for it, and answers nothing.
+struct Nothing;
+
 impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     pub(super) fn new(io: Io<T>, role: Role) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            // The bounds are those of the outbox; here a large message would only be refused.
-            .max_write_buffer_size(usize::MAX)
-            // The inspector has checked the sizes already.
-            .max_message_size(None)
-            .max_frame_size(None);
-        let role = match role {
-            Role::Server => tungstenite::protocol::Role::Server,
-            Role::Client => tungstenite::protocol::Role::Client,
-        };
         Self(Box::new(Inner {
-            codec: WebSocketContext::new(role, Some(config)),
+            encoder: WebSocketContext::new(wire_role(role), Some(config())),
+            decoder: None,
             io,
             stuck: false,
         }))
@@ -92,32 +84,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
 
     /// Whether nothing is in the decoder that is not in the [`Io`].
     pub(super) fn is_clean(&self) -> bool {
-        !self.has_input()
+        !self.0.io.has_pass() && !self.0.io.is_decoding()
     }
 
-    /// Whether there may be a message in what has been read.
-    pub(super) fn has_input(&self) -> bool {
-        let io = &self.0.io;
-        io.has_pass() || io.is_decoding()
-    }
-
-    /// The next message in what has been read; `None` when that holds no more.
-    pub(super) fn next(&mut self, cx: &mut Context<'_>) -> Option<Result<Message, End>> {
-        let Inner { codec, io, .. } = &mut *self.0;
-        let message = match codec.read(&mut Port { io, cx }) {
-            Ok(tungstenite::Message::Text(text)) => Message::Text(Text::from_utf8(text)),
-            Ok(tungstenite::Message::Binary(bytes)) => Message::Binary(bytes),
-            Ok(_) => {
-                return Some(Err(End::Fault(Fault {
-                    code: CloseCode::INTERNAL,
-                    what: "a control frame passed the inspector",
-                })));
+    /// The next message in what has been read and is for the decoder.
+    pub(super) fn next(&mut self, role: Role) -> Option<Result<Message, End>> {
+        let Inner { decoder, io, .. } = &mut *self.0;
+        loop {
+            if let Some(codec) = decoder {
+                match codec.read(&mut Nothing) {
+                    Ok(message) => {
+                        io.decoded();
+                        if !io.is_decoding() {
+                            *decoder = None;
+                        }
+                        return Some(data(message));
+                    }
+                    Err(error) if is_blocked(&error) => *decoder = None,
+                    Err(error) => return Some(Err(end(error))),
+                }
             }
-            Err(error) if is_blocked(&error) => return None,
-            Err(error) => return Some(Err(end(error))),
-        };
-        self.0.io.decoded();
-        Some(Ok(message))
+            io.inspect();
+            let bytes = io.take_pass()?;
+            let codec =
+                WebSocketContext::from_partially_read(bytes, wire_role(role), Some(config()));
+            *decoder = Some(codec);
+        }
     }
 
     /// Ready when the encoder's buffer is not stuck.
@@ -199,8 +191,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        let Inner { codec, io, .. } = &mut *self.0;
-        let flushed = match codec.flush(&mut Port { io, cx }) {
+        let Inner { encoder, io, .. } = &mut *self.0;
+        let flushed = match encoder.flush(&mut Port { io, cx }) {
             Ok(()) => Ok(()),
             Err(error) if is_blocked(&error) => return Poll::Pending,
             Err(error) => Err(end(error)),
@@ -210,8 +202,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     }
 
     fn start(&mut self, message: tungstenite::Message, cx: &mut Context<'_>) -> Result<(), End> {
-        let Inner { codec, io, .. } = &mut *self.0;
-        match codec.write(&mut Port { io, cx }, message) {
+        let Inner { encoder, io, .. } = &mut *self.0;
+        match encoder.write(&mut Port { io, cx }, message) {
             Ok(()) => Ok(()),
             // The message is in the buffer.
             Err(error) if is_blocked(&error) => {
@@ -223,12 +215,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     }
 }
 
+/// The encoder does not read.
 impl<T> Read for Port<'_, '_, T> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.io.take(out) {
-            0 => Err(ErrorKind::WouldBlock.into()),
-            count => Ok(count),
-        }
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
     }
 }
 
@@ -239,6 +229,52 @@ impl<T: AsyncWrite + Unpin> Write for Port<'_, '_, T> {
 
     fn flush(&mut self) -> io::Result<()> {
         or_blocked(Pin::new(self.io.transport()).poll_flush(self.cx))
+    }
+}
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Nothing {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        // Bytes are handed in, never read.
+        .read_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER)
+        // The bounds are those of the outbox; here a large message would only be refused.
+        .max_write_buffer_size(usize::MAX)
+        // The inspector has checked the sizes already.
+        .max_message_size(None)
+        .max_frame_size(None)
+}
+
+const fn wire_role(role: Role) -> tungstenite::protocol::Role {
+    match role {
+        Role::Server => tungstenite::protocol::Role::Server,
+        Role::Client => tungstenite::protocol::Role::Client,
+    }
+}
+
+fn data(message: tungstenite::Message) -> Result<Message, End> {
+    match message {
+        tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),
+        tungstenite::Message::Binary(bytes) => Ok(Message::Binary(bytes)),
+        _ => Err(End::Fault(Fault {
+            code: CloseCode::INTERNAL,
+            what: "a control frame passed the inspector",
+        })),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The transport with its decoder, which exists only while there is something to decode or to send.
 
 use std::{
+    collections::VecDeque,
     mem,
     task::{Context, Poll},
 };
@@ -11,6 +12,8 @@ use super::{
     inspector::Data,
     io::{End, Io},
     params::Role,
+    queue::Room,
+    spare::Spare,
     tungstenite::Framer,
 };
 use crate::ws::Message;
@@ -45,6 +48,14 @@ pub(super) enum Read {
     End(End),
     /// There may be more, and it is the others' turn.
     Spent,
+}
+
+/// Messages on their way to the inbox.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) messages: VecDeque<Message>,
+    pub(super) bytes: usize,
+    room: Room,
 }
 
 impl Budget {
@@ -116,7 +127,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             if budget.is_spent() {
                 return Read::Spent;
             }
-            if let Some(read) = self.decode(role, cx, budget) {
+            if let Some(read) = self.decode(role, budget) {
                 return read;
             }
             let Some(io) = self.io() else {
@@ -136,11 +147,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
-    /// The next message of what has been read, if there is a whole one.
-    fn decode(&mut self, role: Role, cx: &mut Context<'_>, budget: &mut Budget) -> Option<Read> {
-        let io = self.io()?;
-        io.inspect();
-        let read = match self.decoded(role, cx) {
+    /// What comes next of what has been read, if it is there whole.
+    fn decode(&mut self, role: Role, budget: &mut Budget) -> Option<Read> {
+        let read = match self
+            .awake_to_decode(role)
+            .and_then(|framer| framer.next(role))
+        {
             Some(Err(end)) => return Some(Read::End(end)),
             Some(Ok(message)) => Data::Message(message),
             // What was put together comes after what the decoder had.
@@ -157,18 +169,58 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         Some(Read::Data(read))
     }
 
-    /// The next message that comes out of the decoder.
-    fn decoded(&mut self, role: Role, cx: &mut Context<'_>) -> Option<Result<Message, End>> {
+    /// Decodes whole messages that have been read, as far as there is room.
+    pub(super) fn decode_batch(
+        &mut self,
+        role: Role,
+        budget: &mut Budget,
+        batch: &mut Batch,
+    ) -> Result<(), End> {
+        let Some(framer) = self.awake_to_decode(role) else {
+            return Ok(());
+        };
+        while batch.has_room() && !budget.is_spent() {
+            let Some(message) = framer.next(role) else {
+                break;
+            };
+            batch.push(message?);
+            budget.spend(1, 0);
+        }
+        Ok(())
+    }
+
+    /// The decoder, unless it sleeps and there is nothing for it.
+    fn awake_to_decode(&mut self, role: Role) -> Option<&mut Framer<T>> {
         if let Self::Asleep(io) = self {
+            io.inspect();
             if !io.has_pass() {
                 return None;
             }
         }
-        let framer = self.awake(role)?;
-        // An attempt without input costs the zeroing of the decoder's buffer.
-        if !framer.has_input() {
-            return None;
+        self.awake(role)
+    }
+}
+
+impl Batch {
+    pub(super) const fn new(room: Room) -> Self {
+        Self {
+            messages: VecDeque::new(),
+            bytes: 0,
+            room,
         }
-        framer.next(cx)
+    }
+
+    pub(super) const fn has_room(&self) -> bool {
+        self.room.is_some()
+    }
+
+    pub(super) fn push(&mut self, message: Message) {
+        if self.messages.capacity() == 0 {
+            self.messages = Message::borrow();
+        }
+        let bytes = message.len();
+        self.bytes += bytes;
+        self.room.fill(bytes);
+        self.messages.push_back(message);
     }
 }
