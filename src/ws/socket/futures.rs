@@ -16,6 +16,7 @@ pub(super) struct Recv<'a>(pub(super) &'a mut WebSocket);
 impl Future for Recv<'_> {
     type Output = Result<Option<Message>, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_recv(cx)
     }
@@ -34,6 +35,7 @@ pub(super) struct Send<'a> {
 impl Future for Send<'_> {
     type Output = Result<(), Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         ready!(this.socket.poll_push(&mut this.message, cx))?;

@@ -67,7 +67,7 @@ impl<M: Weight> Queue<M> {
 
     /// Whether one more is let in, of whatever size.
     pub(super) const fn has_room(&self) -> bool {
-        self.room().is_some()
+        self.count < self.max_count && self.bytes < self.max_bytes
     }
 
     /// What is let in still.

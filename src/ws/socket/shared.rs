@@ -132,14 +132,23 @@ impl Shared {
     ///
     /// All that waits is moved to `taken`, so that most calls need no lock. It counts as waiting until the caller
     /// comes back for more.
+    #[inline]
     pub(super) fn poll_recv(
         &self,
         taken: &mut Taken,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        if let Some(message) = taken.messages.pop_front() {
-            return Poll::Ready(Ok(Some(message)));
+        match taken.messages.pop_front() {
+            Some(message) => Poll::Ready(Ok(Some(message))),
+            None => self.poll_inbox(taken, cx),
         }
+    }
+
+    fn poll_inbox(
+        &self,
+        taken: &mut Taken,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
         self.update(|state| {
             let (count, bytes) = std::mem::take(&mut taken.weight);
             state.inbox.release(count, bytes);
@@ -195,7 +204,26 @@ impl Shared {
     }
 
     /// Queues a message when there is room. The caller is woken when there is.
+    #[inline]
     pub(super) fn poll_push(
+        &self,
+        message: &mut Option<Outgoing>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        // In a handler the driver is awake and looks at the outbox next.
+        if state.driver.is_none() && !state.is_closing() && state.has_room() {
+            if let Some(message) = message.take() {
+                state.queue(message);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        drop(state);
+        self.poll_push_slowly(message, cx)
+    }
+
+    #[cold]
+    fn poll_push_slowly(
         &self,
         message: &mut Option<Outgoing>,
         cx: &mut Context<'_>,

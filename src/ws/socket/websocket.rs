@@ -319,6 +319,7 @@ impl WebSocket {
         self.shared.lock().round_trip
     }
 
+    #[inline]
     pub(super) fn poll_push(
         &mut self,
         message: &mut Option<Outgoing>,
@@ -331,10 +332,18 @@ impl WebSocket {
         self.shared.poll_push(message, cx)
     }
 
+    #[inline]
     pub(super) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
+        match self.taken.messages.pop_front() {
+            Some(message) => Poll::Ready(Ok(Some(message))),
+            None => self.poll_more(cx),
+        }
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let mut received = self.shared.poll_recv(&mut self.taken, cx);
         if received.is_pending() && self.drive(cx) {
             received = self.shared.poll_recv(&mut self.taken, cx);
