@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use super::{DynTimer, Spawn, Task, Timer};
 
@@ -24,6 +24,8 @@ impl Spawn for Smol {
     }
 
     fn timer(&self) -> Option<DynTimer> {
-        Some(DynTimer::new(*self))
+        // One for all connections.
+        static TIMER: LazyLock<DynTimer> = LazyLock::new(|| DynTimer::new(Smol));
+        Some(TIMER.clone())
     }
 }
