@@ -44,7 +44,10 @@ use crate::{
 ///     Ok(())
 /// }
 /// ```
-pub struct WebSocket {
+// Boxed, since an `async fn` holds its arguments twice.
+pub struct WebSocket(Box<Handle>);
+
+struct Handle {
     shared: Shared,
     taken: Taken,
     /// What drives the connection, when nobody else does.
@@ -57,11 +60,11 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let driver = Driver::new(io, params);
-    WebSocket {
+    WebSocket(Box::new(Handle {
         shared: driver.shared.clone(),
         taken: Taken::default(),
         driver: Some(Box::new(driver)),
-    }
+    }))
 }
 
 /// A [`Driver`] without the type of its transport.
@@ -78,11 +81,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drive for Driver<T> {
 impl WebSocket {
     /// A socket whose driver is polled by somebody else.
     pub(super) fn driven(shared: Shared) -> Self {
-        Self {
+        Self(Box::new(Handle {
             shared,
             taken: Taken::default(),
             driver: None,
-        }
+        }))
     }
 
     /// The next message; `None` when the connection has ended, whoever ended it and however.
@@ -132,8 +135,8 @@ impl WebSocket {
     /// Safe: a message is taken by the call that returns its reader, or not at all.
     pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_>>, Error> {
         let start = poll_fn(|cx| self.poll_recv_parts(cx)).await?;
-        let driver = self.driver.as_deref_mut();
-        Ok(start.map(|start| MessageReader::new(&self.shared, driver, start)))
+        let driver = self.0.driver.as_deref_mut();
+        Ok(start.map(|start| MessageReader::new(&self.0.shared, driver, start)))
     }
 
     /// Queues a message. It waits only while the peer does not read and the queue is over its
@@ -173,7 +176,7 @@ impl WebSocket {
     /// # }
     /// ```
     pub fn send_stream(&mut self, kind: MessageKind) -> MessageWriter<'_> {
-        MessageWriter::new(&self.shared, self.driver.as_deref_mut(), kind)
+        MessageWriter::new(&self.0.shared, self.0.driver.as_deref_mut(), kind)
     }
 
     /// As [`send`](Self::send), but a socket that is driven by its own methods does not write yet.
@@ -221,7 +224,7 @@ impl WebSocket {
     ///
     /// Safe: the messages stay queued.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        let mark = self.shared.lock().queued;
+        let mark = self.0.shared.lock().queued;
         poll_fn(|cx| self.poll_flushed(mark, cx)).await
     }
 
@@ -242,7 +245,7 @@ impl WebSocket {
     ///
     /// The close goes on without it, as far as the socket is driven.
     pub async fn close(&mut self, frame: impl Into<Option<CloseFrame>>) -> Closed {
-        self.shared.close(frame.into());
+        self.0.shared.close(frame.into());
         self.closed().await
     }
 
@@ -271,7 +274,8 @@ impl WebSocket {
         M: Into<Outgoing>,
         E: Into<BoxError> + 'static,
     {
-        self.shared
+        self.0
+            .shared
             .update(|state| state.feed = Some(Feed::new(stream)));
         self
     }
@@ -298,25 +302,25 @@ impl WebSocket {
     /// messages of the peer are dropped. When the driver is dropped, the connection is gone.
     #[must_use = "without its driver the connection is gone"]
     pub fn split(mut self) -> (Sender, Receiver, Driving) {
-        let driver = self.driver.take();
-        let taken = std::mem::take(&mut self.taken);
+        let driver = self.0.driver.take();
+        let taken = std::mem::take(&mut self.0.taken);
         (
-            Sender::new(&self.shared),
-            Receiver::new(&self.shared, taken),
-            Driving::new(self.shared.clone(), driver),
+            Sender::new(&self.0.shared),
+            Receiver::new(&self.0.shared, taken),
+            Driving::new(self.0.shared.clone(), driver),
         )
     }
 
     /// The subprotocol that was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
-        self.shared.protocol()
+        self.0.shared.protocol()
     }
 
     /// How long the last ping took to be answered; `None` before the first one was.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.lock().round_trip
+        self.0.shared.lock().round_trip
     }
 
     #[inline]
@@ -325,11 +329,11 @@ impl WebSocket {
         message: &mut Option<Outgoing>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        let pushed = self.shared.poll_push(message, cx);
+        let pushed = self.0.shared.poll_push(message, cx);
         if pushed.is_ready() || !self.drive(cx) {
             return pushed;
         }
-        self.shared.poll_push(message, cx)
+        self.0.shared.poll_push(message, cx)
     }
 
     #[inline]
@@ -337,74 +341,74 @@ impl WebSocket {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        match self.taken.messages.pop_front() {
+        match self.0.taken.messages.pop_front() {
             Some(message) => Poll::Ready(Ok(Some(message))),
             None => self.poll_more(cx),
         }
     }
 
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let mut received = self.shared.poll_recv(&mut self.taken, cx);
+        let mut received = self.0.shared.poll_recv(&mut self.0.taken, cx);
         if received.is_pending() && self.drive(cx) {
-            received = self.shared.poll_recv(&mut self.taken, cx);
+            received = self.0.shared.poll_recv(&mut self.0.taken, cx);
         }
         // Who sees the end drops the socket, and over HTTP/2 a transport that is dropped takes the close frame with it
         // that has not left yet: so the end is given out once it is complete.
-        if matches!(received, Poll::Ready(Ok(None))) && self.driver.is_some() {
+        if matches!(received, Poll::Ready(Ok(None))) && self.0.driver.is_some() {
             ready!(self.poll_closed(cx));
         }
         received
     }
 
     fn poll_recv_parts(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Start>, Error>> {
-        let mut received = self.shared.poll_recv_parts(&mut self.taken, cx);
+        let mut received = self.0.shared.poll_recv_parts(&mut self.0.taken, cx);
         if received.is_pending() && self.drive(cx) {
-            received = self.shared.poll_recv_parts(&mut self.taken, cx);
+            received = self.0.shared.poll_recv_parts(&mut self.0.taken, cx);
         }
-        if matches!(received, Poll::Ready(Ok(None))) && self.driver.is_some() {
+        if matches!(received, Poll::Ready(Ok(None))) && self.0.driver.is_some() {
             ready!(self.poll_closed(cx));
         }
         received
     }
 
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let room = self.shared.poll_room(cx);
+        let room = self.0.shared.poll_room(cx);
         if room.is_ready() || !self.drive(cx) {
             return room;
         }
-        self.shared.poll_room(cx)
+        self.0.shared.poll_room(cx)
     }
 
     /// Ready when all that was queued before is on the wire.
     pub(super) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mark = self.shared.lock().queued;
+        let mark = self.0.shared.lock().queued;
         self.poll_flushed(mark, cx)
     }
 
     /// Asks for the end, and does not wait for it.
     pub(crate) fn begin_close(&self, frame: impl Into<Option<CloseFrame>>) {
-        self.shared.close(frame.into());
+        self.0.shared.close(frame.into());
     }
 
     /// Ends with a connection that is driven beside its handler.
     #[allow(dead_code, reason = "for the feature `axum`")]
     pub(crate) fn ended(&self) -> Driving {
-        Driving::new(self.shared.clone(), None)
+        Driving::new(self.0.shared.clone(), None)
     }
 
     fn poll_flushed(&mut self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.drive(cx);
-        self.shared.poll_flushed(mark, cx)
+        self.0.shared.poll_flushed(mark, cx)
     }
 
     pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         self.drive(cx);
-        self.shared.poll_closed(cx)
+        self.0.shared.poll_closed(cx)
     }
 
     /// Gives the driver a turn. Whether there is one: somebody else may poll it.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
-        match &mut self.driver {
+        match &mut self.0.driver {
             Some(driver) => {
                 let _ = driver.poll_drive(cx);
                 true
@@ -416,7 +420,7 @@ impl WebSocket {
 
 impl Drop for WebSocket {
     fn drop(&mut self) {
-        self.shared.release();
+        self.0.shared.release();
         // Nobody will drive it any more: what can be sent without waiting is.
         self.drive(&mut Context::from_waker(Waker::noop()));
     }
@@ -432,9 +436,9 @@ impl Stream for WebSocket {
 
 impl FusedStream for WebSocket {
     fn is_terminated(&self) -> bool {
-        let state = self.shared.lock();
-        let driven = self.driver.is_none() || state.closed.is_some();
-        driven && self.taken.messages.is_empty() && state.is_exhausted()
+        let state = self.0.shared.lock();
+        let driven = self.0.driver.is_none() || state.closed.is_some();
+        driven && self.0.taken.messages.is_empty() && state.is_exhausted()
     }
 }
 
@@ -446,7 +450,7 @@ impl Sink<Message> for WebSocket {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.shared.push(message.into())
+        self.0.shared.push(message.into())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -455,7 +459,9 @@ impl Sink<Message> for WebSocket {
 
     /// Closes with 1000, and is ready when the connection has ended.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.close(Some(CloseFrame::new(CloseCode::NORMAL)));
+        self.0
+            .shared
+            .close(Some(CloseFrame::new(CloseCode::NORMAL)));
         ready!(self.poll_closed(cx));
         Poll::Ready(Ok(()))
     }
