@@ -36,3 +36,30 @@ impl Alarm {
         self.0 = None;
     }
 }
+
+/// An [`Alarm`] that hardly any connection waits for: as small as it can be until then.
+#[derive(Default)]
+pub(super) struct RareAlarm(Option<Box<Alarm>>);
+
+impl RareAlarm {
+    /// As [`Alarm::poll`].
+    pub(super) fn poll(
+        &mut self,
+        timer: Option<&DynTimer>,
+        after: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if timer.is_none() {
+            return Poll::Pending;
+        }
+        let rings = self.0.get_or_insert_default().poll(timer, after, cx);
+        if rings.is_ready() {
+            self.0 = None;
+        }
+        rings
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.0 = None;
+    }
+}

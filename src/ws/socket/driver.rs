@@ -11,7 +11,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
-    clock::Alarm,
+    clock::{Alarm, RareAlarm},
     closing::Closing,
     feed::Feed,
     inspector::{Data, Inspector},
@@ -49,16 +49,16 @@ pub(super) struct Driver<T> {
     /// The transport takes no more for now.
     pub(super) blocked: bool,
     /// Messages and bytes that went either way since the task last waited.
-    pub(super) moved: (usize, usize),
+    pub(super) moved: (u32, u32),
     /// In steady use: stays awake until this rings after a time without use.
     pub(super) alert: bool,
     pub(super) used: bool,
-    pub(super) doze: Alarm,
+    pub(super) doze: RareAlarm,
     /// Ordered to end at once: a handler that still runs is not waited for.
     pub(super) forced: bool,
     pub(super) phase: Phase,
-    pub(super) deadline: Alarm,
-    pub(super) message_time: Alarm,
+    pub(super) deadline: RareAlarm,
+    pub(super) message_time: RareAlarm,
     pub(super) beat: Alarm,
     pub(super) pulse: Pulse,
     pub(super) ping: Ping,
@@ -124,11 +124,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             moved: (0, 0),
             alert: false,
             used: false,
-            doze: Alarm::default(),
+            doze: RareAlarm::default(),
             forced: false,
             phase: Phase::Open,
-            deadline: Alarm::default(),
-            message_time: Alarm::default(),
+            deadline: RareAlarm::default(),
+            message_time: RareAlarm::default(),
             beat: Alarm::default(),
             pulse: Pulse::new(&settings.heartbeat),
             ping: Ping::default(),
@@ -217,8 +217,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let offer = self.offer(stop);
         if count > 0 {
             self.pulse.used();
-            self.moved.0 += count;
-            self.moved.1 += bytes;
+            self.note_moved(count, bytes);
             self.count(|guard| guard.received(count as u64, bytes as u64));
         }
         let mut state = self.shared.lock();
@@ -274,8 +273,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn unload(&mut self, sent: &Sent, cx: &mut Context<'_>) -> bool {
         if sent.entries > 0 {
             self.pulse.used();
-            self.moved.0 += sent.messages;
-            self.moved.1 += sent.bytes;
+            self.note_moved(sent.messages, sent.bytes);
             self.count(|guard| guard.sent(sent.messages as u64, sent.bytes as u64));
         }
         let mut state = self.shared.lock();

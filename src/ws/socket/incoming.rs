@@ -232,7 +232,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if news {
             self.message_time.reset();
             self.pulse.used();
-            self.moved.1 += bytes;
+            self.note_moved(0, bytes);
             self.count(|guard| guard.received(u64::from(whole), bytes as u64));
         }
         let mut state = self.shared.lock();

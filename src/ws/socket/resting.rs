@@ -8,7 +8,7 @@ use super::{driver::Driver, spare::Spare};
 use crate::ws::outgoing::Outgoing;
 
 /// From so many messages or bytes at once on, a connection stays awake: to wake up costs as much as some messages.
-const BATCH: (usize, usize) = (8, 16 << 10);
+const BATCH: (u32, u32) = (8, 16 << 10);
 /// How long it stays awake without use. Up to twice that, since the alarm is not set anew with each batch.
 const DOZE: Duration = Duration::from_millis(250);
 
@@ -25,6 +25,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
         self.wire.sleep();
         Outgoing::give_back(std::mem::take(&mut self.tx));
+    }
+
+    pub(super) fn note_moved(&mut self, messages: usize, bytes: usize) {
+        let add = |to: u32, more: usize| to.saturating_add(more.try_into().unwrap_or(u32::MAX));
+        self.moved = (add(self.moved.0, messages), add(self.moved.1, bytes));
     }
 
     /// Whether to stay awake for more. Without a timer nobody would say when it is enough.

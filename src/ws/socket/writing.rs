@@ -119,8 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     framer.send(message, cx)?;
                     self.dirty = true;
                     self.pulse.used();
-                    self.moved.0 += 1;
-                    self.moved.1 += bytes;
+                    self.note_moved(1, bytes);
                     self.count(|guard| guard.sent(1, bytes as u64));
                 }
             }

@@ -10,8 +10,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 /// A byte stream that spoke HTTP and now speaks something else.
 pub struct Upgraded {
-    /// What HTTP had read beyond the head: the first bytes of the new protocol.
-    read_ahead: Bytes,
+    /// What HTTP had read beyond the head: the first bytes of the new protocol. Boxed: it is soon gone.
+    read_ahead: Option<Box<Bytes>>,
     io: Box<dyn Io>,
 }
 
@@ -36,7 +36,7 @@ impl Upgraded {
         read_ahead: Bytes,
     ) -> Self {
         Self {
-            read_ahead,
+            read_ahead: (!read_ahead.is_empty()).then(|| Box::new(read_ahead)),
             io: Box::new(io),
         }
     }
@@ -49,14 +49,13 @@ impl AsyncRead for Upgraded {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.read_ahead.is_empty() {
+        let Some(read_ahead) = &mut this.read_ahead else {
             return Pin::new(&mut this.io).poll_read(cx, buf);
-        }
-        let len = this.read_ahead.len().min(buf.len());
-        this.read_ahead.copy_to_slice(&mut buf[..len]);
-        if this.read_ahead.is_empty() {
-            // An emptied `Bytes` still holds its memory.
-            this.read_ahead = Bytes::new();
+        };
+        let len = read_ahead.len().min(buf.len());
+        read_ahead.copy_to_slice(&mut buf[..len]);
+        if read_ahead.is_empty() {
+            this.read_ahead = None;
         }
         Poll::Ready(Ok(len))
     }
@@ -66,7 +65,7 @@ impl AsyncRead for Upgraded {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.read_ahead.is_empty() {
+        if self.read_ahead.is_none() {
             return Pin::new(&mut self.io).poll_read_vectored(cx, bufs);
         }
         match bufs.iter_mut().find(|buf| !buf.is_empty()) {
