@@ -26,11 +26,6 @@ impl Row {
             work: Box::new(work),
         }
     }
-
-    /// What it is called in the table.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
 }
 
 /// Runs all rows in turns and prints nanoseconds per unit: the minimum and the median, how many times those of the

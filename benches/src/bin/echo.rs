@@ -1,8 +1,6 @@
 //! What a WebSocket library takes to echo messages, without any network: masked frames come from memory in bursts, and
 //! what is written is counted.
 //!
-//! `echo 7` runs seven rounds; `echo 7 16 tower` only the sizes and contestants named, for a profiler.
-//!
 //! All but `fastwebsockets`, which can't wait with its flush, answer a burst as a batch: they flush when nothing more
 //! is there to read.
 
@@ -285,13 +283,6 @@ async fn fastwebsockets(pipe: Pipe) {
     }
 }
 
-/// Whether an argument of the program names this, or names nothing.
-fn wanted(argument: usize, wanted: impl Fn(&str) -> bool) -> bool {
-    std::env::args()
-        .nth(argument)
-        .is_none_or(|name| wanted(&name))
-}
-
 fn main() {
     let endpoint = Endpoint::server()
         .limits(Limits::new().message(64 << 20).frame(64 << 20))
@@ -308,10 +299,7 @@ fn main() {
         (64 << 10, 8),
         (1 << 20, 2),
     ] {
-        if !wanted(2, |name| name == size.to_string()) {
-            continue;
-        }
-        let mut rows = vec![
+        let rows = vec![
             row("async-tungstenite", size, count, |pipe| {
                 tungstenite(pipe, defaults)
             }),
@@ -325,7 +313,6 @@ fn main() {
             row("fastwebsockets", size, count, fastwebsockets),
             row("yawc", size, count, yawc),
         ];
-        rows.retain(|row| wanted(3, |name| row.name().contains(name)));
         table(&format!("echo of {size} B, {count} at a time"), rows);
     }
 }

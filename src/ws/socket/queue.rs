@@ -31,10 +31,12 @@ pub(super) struct Room {
 
 impl Room {
     /// Whether there is any: one message of whatever size.
+    #[inline]
     pub(super) const fn is_some(self) -> bool {
         self.count > 0 && self.bytes > 0
     }
 
+    #[inline]
     pub(super) const fn fill(&mut self, bytes: usize) {
         self.count = self.count.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -66,6 +68,7 @@ impl<M: Weight> Queue<M> {
     }
 
     /// Whether one more is let in, of whatever size.
+    #[inline]
     pub(super) const fn has_room(&self) -> bool {
         self.count < self.max_count && self.bytes < self.max_bytes
     }
@@ -102,6 +105,7 @@ impl<M: Weight> Queue<M> {
         self.messages.is_empty()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, message: M) {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(message.weight());

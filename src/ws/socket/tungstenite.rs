@@ -88,6 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     }
 
     /// The next message in what has been read and is for the decoder.
+    #[inline]
     pub(super) fn next(&mut self, role: Role) -> Option<Result<Message, End>> {
         let Inner { decoder, io, .. } = &mut *self.0;
         loop {
@@ -113,6 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     }
 
     /// Ready when the encoder's buffer is not stuck.
+    #[inline]
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         if self.0.stuck {
             self.poll_flush(cx)
@@ -140,6 +142,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         Ok(false)
     }
 
+    #[inline]
     pub(super) fn send(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
         let form = self.0.io.form(&outgoing);
         let message = match (form, outgoing.message) {
@@ -201,6 +204,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         Poll::Ready(flushed)
     }
 
+    #[inline]
     fn start(&mut self, message: tungstenite::Message, cx: &mut Context<'_>) -> Result<(), End> {
         let Inner { encoder, io, .. } = &mut *self.0;
         match encoder.write(&mut Port { io, cx }, message) {
@@ -267,6 +271,7 @@ const fn wire_role(role: Role) -> tungstenite::protocol::Role {
     }
 }
 
+#[inline]
 fn data(message: tungstenite::Message) -> Result<Message, End> {
     match message {
         tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),

@@ -66,10 +66,12 @@ impl Budget {
         }
     }
 
+    #[inline]
     pub(super) const fn is_spent(&self) -> bool {
         self.messages == 0 || self.bytes == 0
     }
 
+    #[inline]
     const fn spend(&mut self, messages: usize, bytes: usize) {
         self.messages = self.messages.saturating_sub(messages);
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -210,10 +212,12 @@ impl Batch {
         }
     }
 
+    #[inline]
     pub(super) const fn has_room(&self) -> bool {
         self.room.is_some()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, message: Message) {
         if self.messages.capacity() == 0 {
             self.messages = Message::borrow();
