@@ -1,6 +1,6 @@
 use std::{
     any::Any,
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -52,6 +52,7 @@ impl<B> Body for StreamBody<B>
 where
     B: Body,
     B::Data: 'static,
+    B::Error: 'static,
 {
     type Data = Bytes;
     type Error = B::Error;
@@ -61,7 +62,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
-            KindProj::Pass { inner } => inner.poll_frame(cx).map_ok(bytes),
+            KindProj::Pass { inner } => bytes(inner.poll_frame(cx)),
             KindProj::Stream { live } => live.poll_frame(cx),
             KindProj::Answer { text } => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
         }
@@ -87,19 +88,18 @@ where
     }
 }
 
+/// What one poll of a body says.
+pub(super) type Polled<D, E> = Poll<Option<Result<Frame<D>, E>>>;
+
 /// Costs nothing where the data are `Bytes`, as nearly everywhere.
 #[inline]
-pub(super) fn bytes<D: Buf + 'static>(frame: Frame<D>) -> Frame<Bytes> {
-    let mut frame = Some(frame);
+pub(super) fn bytes<D: Buf + 'static, E: 'static>(mut polled: Polled<D, E>) -> Polled<Bytes, E> {
     // The type is known when this is compiled, so that nothing is left of the question.
-    let same = (&mut frame as &mut dyn Any).downcast_mut::<Option<Frame<Bytes>>>();
-    if let Some(same) = same.and_then(Option::take) {
-        return same;
+    let same = (&mut polled as &mut dyn Any).downcast_mut::<Polled<Bytes, E>>();
+    if let Some(same) = same {
+        return mem::replace(same, Poll::Pending);
     }
-    frame.map_or_else(
-        || Frame::data(Bytes::new()), // never: it was not taken
-        |other| other.map_data(|mut data| data.copy_to_bytes(data.remaining())),
-    )
+    polled.map_ok(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
 }
 
 impl<B> fmt::Debug for StreamBody<B> {

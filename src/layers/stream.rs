@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -58,6 +58,7 @@ impl<B> LiveBody<B>
 where
     B: Body,
     B::Data: 'static,
+    B::Error: 'static,
 {
     #[inline]
     pub(super) fn poll_frame(
@@ -91,25 +92,25 @@ where
             *this.hold = Hold::Gone;
             return Poll::Ready(None);
         };
-        let next = ready!(this.hold.within(|| inner.as_mut().poll_frame(cx)));
-        let Some(next) = next else {
-            this.hold.end(EndReason::Finished);
-            this.inner.set(None);
-            return Poll::Ready(None);
-        };
-        if inner.is_end_stream() {
-            this.hold.note(EndReason::Finished); // it is not polled again
-        }
-        let next = next.map(bytes);
+        let next = bytes(this.hold.within(|| inner.as_mut().poll_frame(cx)));
+        let is_last = next.is_ready() && inner.is_end_stream();
         match &next {
-            Ok(frame) => {
+            Poll::Pending => {}
+            Poll::Ready(None) => {
+                this.hold.end(EndReason::Finished);
+                this.inner.set(None);
+            }
+            Poll::Ready(Some(Ok(frame))) => {
                 let data = frame.data_ref().map_or(&[][..], |data| data);
                 this.place.boundary.push(data);
                 this.hold.count(data);
+                if is_last {
+                    this.hold.note(EndReason::Finished); // it is not polled again
+                }
             }
-            Err(_) => this.hold.end(EndReason::Failed),
+            Poll::Ready(Some(Err(_))) => this.hold.end(EndReason::Failed),
         }
-        Poll::Ready(Some(next))
+        next
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
