@@ -10,6 +10,8 @@ pub(crate) struct Arguments {
     pub(crate) stack: Stack,
     pub(crate) deflate: Option<Deflate>,
     pub(crate) same_origin: bool,
+    /// HTTP/1.1 alone, to see what a connection that speaks both costs.
+    pub(crate) http1: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Arguments {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Fault> {
         let (mut listen, mut tls, mut certificate, mut key) = (None, None, None, None);
         let (mut stack, mut deflate, mut options) = (Stack::Hyper, false, Deflate::default());
-        let mut same_origin = false;
+        let (mut same_origin, mut http1) = (false, false);
         while let Some(argument) = arguments.next() {
             let mut value = || {
                 arguments
@@ -72,6 +74,7 @@ impl Arguments {
                 "--no-context-takeover" => options.no_context_takeover = true,
                 "--level" => options.level = Some(parsed(&argument, &value()?)?),
                 "--same-origin" => same_origin = true,
+                "--http1" => http1 = true,
                 other => return Err(Fault(format!("{other} is not known"))),
             }
         }
@@ -86,6 +89,7 @@ impl Arguments {
             stack,
             deflate: deflate.then_some(options),
             same_origin,
+            http1,
         })
     }
 }

@@ -1,7 +1,7 @@
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use hyper::{body::Incoming, service::Service};
+use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -21,7 +21,7 @@ use tower_realtime::{
 };
 
 use crate::{
-    arguments::Stack,
+    arguments::{Arguments, Stack},
     endpoints::{self, Testbed},
     ws::Arrived,
 };
@@ -42,24 +42,25 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(
     plain: TcpListener,
     secure: Option<(TcpListener, TlsAcceptor)>,
-    stack: Stack,
+    arguments: &Arguments,
     testbed: Arc<Testbed>,
 ) -> Infallible {
     // In front of the whole application, so that WebSockets over HTTP/2 find their routes.
     let layers = ServiceBuilder::new()
         .map_request(note_arrival)
         .layer(Http2Layer::new());
-    match stack {
+    let http1 = arguments.http1;
+    match arguments.stack {
         Stack::Hyper => {
             let service = layers.service_fn(move |request| {
                 let testbed = Arc::clone(&testbed);
                 async move { Ok::<_, Infallible>(testbed.answer(request).await) }
             });
-            accept(plain, secure, TowerToHyperService::new(service)).await
+            accept(plain, secure, TowerToHyperService::new(service), http1).await
         }
         Stack::Axum => {
             let service = layers.service(endpoints::router(testbed));
-            accept(plain, secure, TowerToHyperService::new(service)).await
+            accept(plain, secure, TowerToHyperService::new(service), http1).await
         }
         Stack::Layers => {
             let (drain, limit) = (Drain::new(Tokio), StreamLimit::new(1 << 20));
@@ -72,7 +73,7 @@ pub(crate) async fn serve(
                     let testbed = Arc::clone(&testbed);
                     async move { Ok::<_, Infallible>(testbed.answer(request).await) }
                 });
-            accept(plain, secure, TowerToHyperService::new(service)).await
+            accept(plain, secure, TowerToHyperService::new(service), http1).await
         }
     }
 }
@@ -89,6 +90,7 @@ async fn accept<S, B>(
     plain: TcpListener,
     secure: Option<(TcpListener, TlsAcceptor)>,
     service: S,
+    http1: bool,
 ) -> Infallible
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
@@ -107,7 +109,7 @@ where
             let (stream, tls, service) = (next(&listener).await, tls.clone(), service.clone());
             tokio::spawn(async move {
                 if let Ok(stream) = tls.accept(stream).await {
-                    connection(stream, service).await;
+                    connection(stream, service, http1).await;
                 }
             });
         }
@@ -115,7 +117,7 @@ where
     let over_tcp = async {
         loop {
             let stream = next(&plain).await;
-            tokio::spawn(connection(stream, service.clone()));
+            tokio::spawn(connection(stream, service.clone(), http1));
         }
     };
     tokio::select! {
@@ -138,7 +140,7 @@ async fn next(listener: &TcpListener) -> TcpStream {
     }
 }
 
-async fn connection<T, S, B>(stream: T, service: S)
+async fn connection<T, S, B>(stream: T, service: S, http1: bool)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send,
@@ -146,6 +148,15 @@ where
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<tower_realtime::BoxError>,
 {
+    if http1 {
+        // A peer that goes away is no fault of this server.
+        let _ = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+            .await;
+        return;
+    }
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder

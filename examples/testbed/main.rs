@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! testbed --listen ADDR [--tls ADDR --cert FILE --key FILE] [--stack hyper|axum|layers]
-//!         [--deflate [--no-context-takeover] [--level N]] [--same-origin]
+//!         [--deflate [--no-context-takeover] [--level N]] [--same-origin] [--http1]
 //! ```
 //!
 //! It prints one line with its addresses once it accepts, and ends on SIGTERM.
@@ -61,7 +61,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
     };
     println!("{addresses}");
     tokio::select! {
-        never = listen::serve(plain, secure, arguments.stack, testbed) => match never {},
+        never = listen::serve(plain, secure, &arguments, testbed) => match never {},
         _ = terminated.recv() => Ok(()),
     }
 }
