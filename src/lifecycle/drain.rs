@@ -26,6 +26,21 @@ use crate::{
 ///
 /// Its streams are those behind its [`DrainLayer`](crate::layers::DrainLayer). It is cheap to clone; clones are
 /// the same drain. There is no way back from started.
+///
+/// ```
+/// use axum::Router;
+/// use tower_realtime::{layers::DrainLayer, lifecycle::Drain, rt::Tokio};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let drain = Drain::new(Tokio);
+/// let app: Router = Router::new().layer(DrainLayer::new(&drain));
+/// # let _ = app;
+/// drain.start(); // on a signal
+/// let report = drain.finished().await;
+/// println!("{report:?}");
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Drain(Arc<Shared>);
 

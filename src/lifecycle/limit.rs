@@ -11,6 +11,18 @@ use super::{Refusal, bucket::Bucket};
 ///
 /// A permit is held until its stream really ends, and its handler with it. An existing stream is never ended to make
 /// room for a new one, because the two would take turns: the evicted client comes back and evicts the next.
+///
+/// ```
+/// use std::{net::IpAddr, time::Duration};
+/// use axum::Router;
+/// use tower_realtime::{layers::StreamLimitLayer, lifecycle::StreamLimit};
+///
+/// let limit = StreamLimit::new(10_000).per_key(20).rate(200, Duration::from_secs(1));
+/// let layer = StreamLimitLayer::new(&limit).key(|head| head.extensions.get::<IpAddr>().copied());
+/// let app: Router = Router::new().layer(layer);
+/// assert_eq!(limit.open(), 0);
+/// # let _ = app;
+/// ```
 #[derive(Clone, Debug)]
 pub struct StreamLimit(Arc<Shared>);
 

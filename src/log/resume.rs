@@ -7,6 +7,15 @@ use std::{fmt, str::FromStr};
 /// The epoch says which life of the log the index counts in, so that an id from before a restart is a gap and not a
 /// wrong match. In a log in memory the epoch is random and the index counts from one; in Redis both are the
 /// stream's own id, milliseconds and a sequence number. Positions of one log are in the order of its events.
+///
+/// ```
+/// use tower_realtime::log::Position;
+///
+/// let position: Position = "7-42".parse()?;
+/// assert_eq!((position.epoch(), position.index()), (7, 42));
+/// assert!(position < Position::new(7, 43));
+/// # Ok::<(), tower_realtime::log::InvalidPosition>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     epoch: u64,

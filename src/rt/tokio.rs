@@ -4,6 +4,15 @@ use super::{DynTimer, Spawn, Task, Timer};
 
 /// tokio's clock and executor: [`tokio::time::sleep`] and [`tokio::spawn`], with a name.
 ///
+/// ```
+/// use tower_realtime::{rt::Tokio, sse::KeepAlive};
+///
+/// struct Settings {
+///     keep_alive: KeepAlive<Tokio>, // a type that can be written down
+/// }
+/// # let _ = Settings { keep_alive: KeepAlive::new(Tokio) }.keep_alive;
+/// ```
+///
 /// Both want to be called inside of a tokio runtime, and panic outside, as tokio itself does.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(

@@ -1,6 +1,19 @@
 use std::{error, fmt};
 
 /// A reader was too slow, and items were dropped before it read them.
+///
+/// ```
+/// use futures_util::{FutureExt, StreamExt};
+/// use tower_realtime::topic::Topic;
+///
+/// let topic = Topic::new(2);
+/// let mut reader = topic.subscribe();
+/// for n in 0..5 {
+///     topic.publish(n);
+/// }
+/// let lagged = reader.next().now_or_never().flatten();
+/// assert_eq!(lagged.map(|item| item.unwrap_err().missed()), Some(3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lagged {
     missed: u64,

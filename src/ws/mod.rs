@@ -1,4 +1,59 @@
 //! WebSockets (RFC 6455, RFC 8441).
+//!
+//! # A server
+//!
+//! An [`Acceptor`] answers requests, as a call in a handler, as a [layer](WebSocketLayer) or as a service:
+//!
+//! ```
+//! use axum::{Router, extract::Request, response::Response, routing::any};
+//! use tower_realtime::{rt::Tokio, ws::{self, Acceptor, WebSocket}};
+//!
+//! async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
+//!     while let Some(message) = socket.recv().await? {
+//!         socket.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! async fn upgrade(request: Request) -> Response {
+//!     Acceptor::new().upgrade(request, Tokio, echo)
+//! }
+//!
+//! let app: Router = Router::new().route("/echo", any(upgrade));
+//! ```
+//!
+//! # A client
+//!
+//! A [`Connector`] opens WebSockets over any tower client, [`Reconnecting`] opens the next one:
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::Empty;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower_realtime::{rt::Tokio, ws::Connector};
+//!
+//! let client = Client::builder(TokioExecutor::new()).build_http();
+//! let request = Request::get("ws://localhost:3000/echo").body(Empty::<Bytes>::new())?;
+//! let (mut socket, _) = Connector::new().timer(Tokio).connect(client, request).await?;
+//! socket.send("hello").await?;
+//! println!("{:?}", socket.recv().await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The parts
+//!
+//! | | |
+//! |---|---|
+//! | [`WebSocket`], [`Message`], [`Closed`], [`Error`] | a connection, what goes over it, how it ended |
+//! | [`OriginPolicy`], [`HostPolicy`], [`Rejection`] | who gets in, and what the others are told |
+//! | [`Limits`], [`Heartbeat`] | what a peer can make us hold, and when it counts as dead |
+//! | [`Sender`], [`Receiver`], [`Driving`] | a socket taken apart |
+//! | [`Typed`], [`ByteStream`] | values, or another protocol, in place of messages |
+//! | [`Http2Layer`], [`check_http2`] | WebSockets over HTTP/2 for routes that know GET |
+//! | [`handshake`], [`upgrade`], [`Endpoint`] | the steps one by one, for servers of another kind |
 
 #[cfg(feature = "deflate")]
 pub mod deflate;

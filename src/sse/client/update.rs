@@ -5,6 +5,20 @@ use http::response::Parts;
 use crate::sse::{Error, Message, Text};
 
 /// What happens to an [`EventSource`](super::EventSource), for those who want to see more than messages.
+///
+/// ```
+/// use tower_realtime::sse::{EventSource, Update};
+///
+/// async fn watch(mut events: EventSource) {
+///     while let Some(update) = events.update().await {
+///         match update {
+///             Update::Message(message) => println!("{}", message.data),
+///             Update::Reconnecting { after, cause, .. } => println!("again in {after:?}: {cause}"),
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update {

@@ -17,6 +17,16 @@ use crate::ws::{CloseCode, CloseFrame, Error, Message};
 /// The close of the peer reads as the end, and an end without a close as
 /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), so that a cut stream is not taken for a whole one. Closing sends
 /// 1000 and waits for the answer.
+///
+/// ```
+/// use futures_util::{AsyncReadExt, io};
+/// use tower_realtime::ws::WebSocket;
+///
+/// async fn echo(socket: WebSocket) -> io::Result<u64> {
+///     let (reader, mut writer) = socket.into_io().split();
+///     io::copy(reader, &mut writer).await
+/// }
+/// ```
 pub struct ByteStream {
     socket: WebSocket,
     unread: Bytes,

@@ -18,6 +18,24 @@ use crate::ws::{CloseFrame, Closed, Error, Message, MessageKind, Outgoing};
 
 /// The sending part of a [split](super::WebSocket::split) socket. Clones send over the same connection, from any
 /// task.
+///
+/// ```
+/// use tower_realtime::ws::{self, Sender, WebSocket};
+///
+/// async fn chat(socket: WebSocket) -> Result<(), ws::Error> {
+///     let (sender, mut receiver, driving) = socket.split();
+///     tokio::spawn(driving);
+///     tokio::spawn(greet(sender.clone()));
+///     while let Some(message) = receiver.recv().await? {
+///         sender.send(message).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// async fn greet(sender: Sender) -> Result<(), ws::Error> {
+///     sender.send("hello").await
+/// }
+/// ```
 pub struct Sender {
     shared: Shared,
     /// What was sent through this one, for its `Sink`.
