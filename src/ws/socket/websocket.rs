@@ -120,7 +120,7 @@ impl WebSocket {
     ///     while let Some(part) = message.part().await? {
     ///         size += part.len();
     ///     }
-    ///     socket.send(format!("{size} bytes")).await?;
+    ///     println!("{size} bytes");
     /// }
     /// # Ok(())
     /// # }
