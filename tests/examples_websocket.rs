@@ -10,6 +10,9 @@ use std::{
 #[path = "support/example_server.rs"]
 mod example_server;
 #[allow(dead_code)]
+#[path = "../examples/large_messages.rs"]
+mod large_messages;
+#[allow(dead_code)]
 #[path = "../examples/websocket_axum.rs"]
 mod websocket_axum;
 #[allow(dead_code)]
@@ -66,6 +69,46 @@ fn refuses_other_pages(address: SocketAddr, path: &str) {
         &format!("{UPGRADE}origin: https://evil.example\r\n"),
     );
     assert!(head.starts_with("http/1.1 403 "), "{head}");
+}
+
+/// The next frame of a server: its first byte and its payload.
+fn frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    let mut long = [0; 2];
+    let length = match head[1] {
+        126 => {
+            stream.read_exact(&mut long).unwrap();
+            usize::from(u16::from_be_bytes(long))
+        }
+        short => usize::from(short),
+    };
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload).unwrap();
+    (head[0], payload)
+}
+
+#[test]
+fn large_messages() {
+    const SIZE: usize = 5_000_000;
+    let address = on_tokio(large_messages::serve);
+    let (mut stream, head) = request(address, "/files", UPGRADE);
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    stream.write_all(b"\x82\xff").unwrap();
+    stream.write_all(&(SIZE as u64).to_be_bytes()).unwrap();
+    stream.write_all(&vec![0; 4 + SIZE]).unwrap();
+    assert_eq!(frame(&mut stream), (0x81, b"5000000 bytes".to_vec()));
+    stream.write_all(b"\x81\x87\x00\x00\x00\x005000000").unwrap();
+    let mut size = 0;
+    loop {
+        let (first, payload) = frame(&mut stream);
+        assert_eq!(first & 0x0f, if size == 0 { 2 } else { 0 });
+        size += payload.len();
+        if first & 0x80 != 0 {
+            break;
+        }
+    }
+    assert_eq!(size, SIZE);
 }
 
 #[test]

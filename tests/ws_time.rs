@@ -264,7 +264,8 @@ fn ends_in_time_when_the_peer_takes_nothing() {
 
 #[test]
 fn answers_ten_pings_and_keeps_the_newest_when_blocked() {
-    let mut it = serve(Endpoint::server(), echo);
+    let limits = Limits::new().control_frames(u32::MAX);
+    let mut it = serve(Endpoint::server().limits(limits), echo);
     let pings = |n: u8| {
         (0..n)
             .flat_map(|n| Frame::ping([n]).masked())
@@ -285,4 +286,40 @@ fn answers_ten_pings_and_keeps_the_newest_when_blocked() {
     let frames = it.far.frames();
     assert!(frames.len() < 50, "{} frames wait", frames.len());
     assert_eq!(frames.last(), Some(&Frame::pong([99])));
+}
+
+/// How many pings come in each second, with a heartbeat or without, and the code that leaves, if any.
+#[test]
+fn a_peer_that_pings_too_fast_is_closed() {
+    let rows: &[(&[usize], bool, Option<u16>)] = &[
+        (&[100], true, None),
+        (&[101], true, Some(1008)),
+        (&[101], false, Some(1008)),
+        // Half of it is always fine, for as long as it likes.
+        (&[50; 60], true, None),
+        (&[50; 60], false, None),
+        (&[100, 0, 100, 0, 100], true, None),
+        (&[60, 60, 60], true, None),
+        (&[90, 20], false, None),
+        // The answers are the peer's to slow down, not its silence.
+        (&[0; 200], false, None),
+    ];
+    for (seconds, beats, code) in rows {
+        let heartbeat = match beats {
+            true => Heartbeat::new().timeout(s(1000)),
+            false => Heartbeat::off(),
+        };
+        let limits = Limits::new().control_frames(100);
+        let endpoint = Endpoint::server().limits(limits).heartbeat(heartbeat);
+        let mut served = serve(endpoint, echo);
+        let mut frames = Vec::new();
+        for &count in *seconds {
+            served.far.send(Frame::ping("p").masked().repeat(count));
+            served.run.go();
+            frames.extend(served.pass(s(1)));
+        }
+        let last = frames.iter().find(|frame| frame.first == 0x88);
+        let got = last.map(|frame| u16::from_be_bytes([frame.payload[0], frame.payload[1]]));
+        assert_eq!(got, *code, "{seconds:?} {beats}");
+    }
 }

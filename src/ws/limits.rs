@@ -24,8 +24,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The defaults: messages and frames of 1 MiB, 1,024 fragments, 30 s for one message, and 64 KiB or 1,024
-    /// messages waiting in each direction.
+    /// The defaults: messages and frames of 1 MiB, 1,024 fragments, 30 s for one message, 1,000 control frames a second,
+    /// and 64 KiB or 1,024 messages waiting in each direction.
     pub const fn new() -> Self {
         Self {
             message: 1 << 20,
@@ -82,6 +82,15 @@ impl Limits {
     /// this long.
     pub fn message_time(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.message_time = time.into();
+        self
+    }
+
+    /// The most pings and pongs in one second; 1,000 by default, and half as many are always fine. It needs a timer.
+    ///
+    /// Each costs as much as a small message, and none is seen by the handler. Of the pings that wait for their
+    /// answers, the newest 16 are kept.
+    pub const fn control_frames(mut self, per_second: u32) -> Self {
+        self.control_frames = per_second;
         self
     }
 

@@ -103,6 +103,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         self.beat.reset();
         self.doze.reset();
         self.message_time.reset();
+        self.control_time.reset();
         self.deadline.reset();
         self.phase = Phase::Closing(Box::new(closing));
         let mut state = self.shared.lock();

@@ -244,14 +244,14 @@ impl Found {
     fn control(&mut self, control: Control) {
         match control {
             Control::Ping(payload) => {
-                self.controls += 1;
+                self.controls = self.controls.saturating_add(1);
                 if self.pings.len() == MAX_PONGS {
                     self.pings.remove(0);
                 }
                 self.pings.push(payload);
             }
             Control::Pong(payload) => {
-                self.controls += 1;
+                self.controls = self.controls.saturating_add(1);
                 self.pong = payload[..].try_into().ok().map(u32::from_be_bytes);
             }
             Control::Close(frame) => self.end = Some(Box::new(End::Close(frame))),

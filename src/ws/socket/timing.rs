@@ -3,6 +3,7 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -63,7 +64,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return;
         }
         self.keep_message_time(cx);
-        self.keep_beat(cx);
+        self.keep_control_rate(cx);
+        if matches!(self.phase, Phase::Open) {
+            self.keep_beat(cx);
+        }
+    }
+
+    /// Most peers never send so many that the clock has to be looked at.
+    fn keep_control_rate(&mut self, cx: &mut Context<'_>) {
+        let limit = self.settings.limits.control_frames;
+        let Some(io) = self.wire.io() else { return };
+        let count = io.found.controls;
+        if count <= limit / 2 || self.timer.is_none() {
+            return;
+        }
+        let second = self
+            .control_time
+            .poll(self.timer.as_ref(), Duration::from_secs(1), cx);
+        if count > limit {
+            let (code, what) = (CloseCode::POLICY, "too many control frames");
+            self.fail(code, what, Error::fault(code, what), EndReason::Protocol);
+        } else if second.is_ready() {
+            io.found.controls = 0;
+        }
     }
 
     fn keep_message_time(&mut self, cx: &mut Context<'_>) {
@@ -96,6 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             }
             if let Some(io) = self.wire.io() {
                 io.transport().rest();
+                io.found.controls = 0;
             }
             let deaf = self.shared.lock().stalled;
             match self.pulse.tick(&settings.heartbeat, deaf) {

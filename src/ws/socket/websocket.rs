@@ -115,16 +115,21 @@ impl WebSocket {
     /// ```
     /// # use tower_realtime::ws::{self, WebSocket};
     /// # async fn f(mut socket: WebSocket) -> Result<(), ws::Error> {
-    /// while let Some(mut message) = socket.recv_stream().await? {
+    /// loop {
+    ///     let Some(mut message) = socket.recv_stream().await? else {
+    ///         break Ok(());
+    ///     };
     ///     let mut size = 0;
     ///     while let Some(part) = message.part().await? {
     ///         size += part.len();
     ///     }
-    ///     println!("{size} bytes");
+    ///     drop(message);
+    ///     socket.send(format!("{size} bytes")).await?;
     /// }
-    /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// (`while let` would keep the socket borrowed for its whole body.)
     ///
     /// # Errors
     ///

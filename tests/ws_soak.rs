@@ -1,0 +1,328 @@
+//! Connections that live, stall, break and come back for as long as it takes: `scripts/soak`.
+//!
+//! Every message is echoed, whole or in parts. In a life that ends well each one has to come back, in order; in one
+//! that is cut, those that came back have to be the first ones. At the end no task is left, and memory is what it was
+//! after the first round of lives.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail, and this one reports"
+)]
+
+#[path = "support/pipe.rs"]
+mod pipe;
+
+use std::{
+    env,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use pipe::pipe;
+use tokio::{
+    task::{AbortHandle, JoinSet},
+    time::{sleep, timeout},
+};
+use tower_realtime::ws::{
+    CloseCode, CloseFrame, Endpoint, Error, Heartbeat, Limits, Message, MessageKind, Sender,
+    WebSocket,
+};
+
+/// Repeatable numbers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+}
+
+#[derive(Default)]
+struct World {
+    stop: AtomicBool,
+    /// The longest pause between two messages, in milliseconds.
+    pause: u64,
+    servers: Mutex<Vec<AbortHandle>>,
+    lives: AtomicU64,
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    in_parts: AtomicU64,
+    stalls: AtomicU64,
+    resets: AtomicU64,
+    cut: AtomicU64,
+    restarts: AtomicU64,
+}
+
+fn limits() -> Limits {
+    Limits::new()
+        .message(50_000)
+        .streamed(1 << 20)
+        .message_time(Duration::from_secs(120))
+}
+
+fn endpoint(endpoint: Endpoint) -> Endpoint {
+    let beat = Heartbeat::new()
+        .interval(Duration::from_secs(5))
+        .timeout(Duration::from_secs(60));
+    endpoint
+        .limits(limits())
+        .heartbeat(beat)
+        // A busy machine is no fault of the peer.
+        .close_timeout(Duration::from_secs(60))
+        .timer(sleep)
+}
+
+/// Sends back what comes, whole or in parts.
+async fn echo(mut socket: WebSocket, whole: bool) -> Result<(), Error> {
+    if !whole {
+        let (sender, mut receiver, _) = socket.split();
+        while let Some(mut message) = receiver.recv_stream().await? {
+            let mut back = sender.send_stream(message.kind());
+            while let Some(part) = message.part().await? {
+                back.write(part).await?;
+            }
+            back.finish().await?;
+        }
+        return Ok(());
+    }
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
+    Ok(())
+}
+
+fn payload(life: u64, n: u64, large: u64) -> Vec<u8> {
+    let mut bytes = [life.to_be_bytes(), n.to_be_bytes()].concat();
+    let mut random = Random(life * 1_000_003 + n + 1);
+    let size = match random.below(200) {
+        0 => 20_000 + random.below(large),
+        1..10 => random.below(4000),
+        _ => random.below(60),
+    };
+    bytes.resize(16 + size as usize, n as u8);
+    bytes
+}
+
+async fn send(sender: Sender, life: u64, count: u64, large: u64, world: Arc<World>) -> Sender {
+    let mut random = Random(life + 77);
+    for n in 0..count {
+        let bytes = payload(life, n, large);
+        let sent = if random.one_in(8) {
+            world.in_parts.fetch_add(1, Relaxed);
+            let mut message = sender.send_stream(MessageKind::Binary);
+            let written = message.write(bytes).await;
+            match written {
+                Ok(()) => message.finish().await,
+                Err(error) => Err(error),
+            }
+        } else {
+            sender.send(bytes).await
+        };
+        if let Err(error) = sent {
+            assert!(error.is_closed(), "{error}");
+            break;
+        }
+        if random.one_in(3) {
+            sleep(Duration::from_millis(random.below(world.pause))).await;
+        }
+    }
+    sender
+}
+
+/// One connection from its birth to its end.
+async fn live(life: u64, world: &Arc<World>) {
+    let mut random = Random(life * 2_654_435_761 + 1);
+    let (near, far) = pipe(1 << (9 + random.below(8)));
+    // Only who takes messages in parts takes those over the limit of whole ones.
+    let whole = random.one_in(2);
+    let large = if whole { 29_000 } else { 200_000 };
+    let serve = endpoint(Endpoint::server()).serve(near, move |socket| echo(socket, whole));
+    let server = tokio::spawn(serve);
+    world.servers.lock().unwrap().push(server.abort_handle());
+    let (sender, mut receiver, driving) = endpoint(Endpoint::client()).open(far).split();
+    let driving = tokio::spawn(driving);
+    let count = 1 + random.below(40);
+    let reset_at = if random.one_in(5) {
+        random.below(count)
+    } else {
+        u64::MAX
+    };
+    let sending = tokio::spawn(send(sender, life, count, large, Arc::clone(world)));
+    let mut expected = 0;
+    let mut whole_life = true;
+    while expected < count {
+        if expected == reset_at {
+            world.resets.fetch_add(1, Relaxed);
+            driving.abort();
+        }
+        if random.one_in(100) {
+            world.stalls.fetch_add(1, Relaxed);
+            sleep(Duration::from_secs(1 + random.below(5))).await;
+        }
+        let got = match receiver.recv_stream().await {
+            Ok(Some(mut message)) => {
+                let mut all = Vec::new();
+                loop {
+                    match message.part().await {
+                        Ok(Some(part)) => all.extend_from_slice(part.as_bytes()),
+                        Ok(None) => break Some(all),
+                        Err(error) => {
+                            assert!(error.is_cut(), "{error}");
+                            break None;
+                        }
+                    }
+                }
+            }
+            Ok(None) => None,
+            Err(error) => panic!("{error}"),
+        };
+        let Some(got) = got else {
+            whole_life = false;
+            break;
+        };
+        assert_eq!(
+            got,
+            payload(life, expected, large),
+            "lost, twice or out of order"
+        );
+        world.messages.fetch_add(1, Relaxed);
+        world.bytes.fetch_add(got.len() as u64, Relaxed);
+        expected += 1;
+    }
+    let sender = sending.await.unwrap();
+    if whole_life {
+        let close =
+            tokio::spawn(async move { sender.close(CloseFrame::new(CloseCode::NORMAL)).await });
+        assert_eq!(receiver.recv().await.unwrap(), None::<Message>);
+        let closed = close.await.unwrap();
+        // A server that was restarted meanwhile can't answer.
+        let served = server.await;
+        assert!(
+            closed.is_clean() || served.is_err() || reset_at < count,
+            "{closed:?} {served:?}"
+        );
+    } else {
+        world.cut.fetch_add(1, Relaxed);
+        drop((sender, receiver));
+        let _ = timeout(Duration::from_secs(60), driving)
+            .await
+            .expect("a stuck driver");
+        let _ = timeout(Duration::from_secs(60), server)
+            .await
+            .expect("a stuck server");
+    }
+    world.lives.fetch_add(1, Relaxed);
+}
+
+/// Lives one after the other, at least one.
+async fn many(first: u64, step: u64, world: Arc<World>) {
+    for life in (first..).step_by(step as usize) {
+        live(life, &world).await;
+        if world.stop.load(Relaxed) {
+            return;
+        }
+    }
+}
+
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0)
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
+async fn round(first: u64, connections: u64, time: Duration, world: &Arc<World>) {
+    let mut lives = JoinSet::new();
+    for n in 0..connections {
+        lives.spawn(many(first + n, connections, Arc::clone(world)));
+    }
+    let end = Instant::now() + time;
+    let mut restart = Instant::now() + time / 5;
+    while Instant::now() < end {
+        sleep(Duration::from_millis(200)).await;
+        while let Some(ended) = lives.try_join_next() {
+            ended.unwrap();
+        }
+        let mut servers = world.servers.lock().unwrap();
+        servers.retain(|server| !server.is_finished());
+        if Instant::now() >= restart {
+            restart += time / 5;
+            world.restarts.fetch_add(1, Relaxed);
+            servers.iter().for_each(AbortHandle::abort);
+        }
+    }
+    world.stop.store(true, Relaxed);
+    let rest = async {
+        while let Some(ended) = lives.join_next().await {
+            ended.unwrap();
+        }
+    };
+    timeout(Duration::from_secs(300), rest)
+        .await
+        .expect("a stuck connection");
+    world.stop.store(false, Relaxed);
+}
+
+#[test]
+fn lives_leave_nothing_behind() {
+    let (seconds, connections) = (number("SOAK_SECONDS", 1), number("SOAK_CONNECTIONS", 40));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    // Many connections are slower ones, so that one machine carries them.
+    let pause = (connections * 3).clamp(200, 6000);
+    let world = Arc::new(World {
+        pause,
+        ..World::default()
+    });
+    let (start, end, tasks) = runtime.block_on(async {
+        // What threads and the allocator keep is there after the first round.
+        round(1, connections, Duration::from_secs(1), &world).await;
+        let start = resident();
+        println!("{start} KiB after {} lives", world.lives.load(Relaxed));
+        round(1 << 32, connections, Duration::from_secs(seconds), &world).await;
+        world.servers.lock().unwrap().clear();
+        // The last to be dropped are those that were told to end.
+        let metrics = tokio::runtime::Handle::current().metrics();
+        for _ in 0..600 {
+            if metrics.num_alive_tasks() == 0 {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        (start, resident(), metrics.num_alive_tasks())
+    });
+    let load = |count: &AtomicU64| count.load(Relaxed);
+    println!(
+        "{} lives on {connections} connections in {seconds} s: {} messages ({} in parts), {} bytes; {} stalls, \
+         {} resets, {} restarts, {} lives cut",
+        load(&world.lives),
+        load(&world.messages),
+        load(&world.in_parts),
+        load(&world.bytes),
+        load(&world.stalls),
+        load(&world.resets),
+        load(&world.restarts),
+        load(&world.cut),
+    );
+    println!("{start} KiB at the start, {end} KiB at the end, {tasks} tasks left");
+    assert_eq!(tasks, 0, "a task is stuck");
+    assert!(end <= start + start / 4 + 4096, "memory grew");
+}
