@@ -234,7 +234,8 @@ fn workload(bytes: &[u8]) {
         }
     }
     let mut still = 0;
-    while still < 4 {
+    // A large message takes many turns through a small pipe.
+    while still < 400 {
         let [server, client] = &mut sides;
         let came = server.recv(3, closing) | client.recv(3, closing);
         still = if came { 0 } else { still + 1 };
