@@ -98,7 +98,9 @@ fn large_messages() {
     stream.write_all(&(SIZE as u64).to_be_bytes()).unwrap();
     stream.write_all(&vec![0; 4 + SIZE]).unwrap();
     assert_eq!(frame(&mut stream), (0x81, b"5000000 bytes".to_vec()));
-    stream.write_all(b"\x81\x87\x00\x00\x00\x005000000").unwrap();
+    stream
+        .write_all(b"\x81\x87\x00\x00\x00\x005000000")
+        .unwrap();
     let mut size = 0;
     loop {
         let (first, payload) = frame(&mut stream);
