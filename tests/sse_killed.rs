@@ -1,5 +1,5 @@
 //! The example client follows the testbed, a process of its own, through kills and restarts on the same port: it prints
-//! every event once and in order.
+//! every event once and in order, and ends when the server says stop.
 //!
 //! Both are examples, which `cargo test` builds. Alone: `cargo build --example testbed --example event_source` first.
 
@@ -12,17 +12,24 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// In one stream, so many that no buffers on the way hold them: each kill cuts it off.
-const EVENTS: u64 = 100_000_000;
+/// A testbed whose streams don't end, so that each kill cuts one off, whatever the buffers on the way hold.
+const UNENDING: &[&str] = &["--unending"];
+/// Of one connection.
+const PER_STREAM: u64 = 5000;
+/// More than the connections that are cut off can bring.
+const EVENTS: u64 = (KILLS.len() as u64 + 1) * PER_STREAM;
+/// How many events of a connection are read before it is killed: as it begins, in the midst of it, and when all it had
+/// to say has come.
+const KILLS: [u64; 4] = [1, PER_STREAM, PER_STREAM / 2, 1];
 
 struct Program(Child);
 
 impl Program {
-    fn start(example: &str, argument: &[&str]) -> (Self, Lines<BufReader<ChildStdout>>) {
+    fn start(example: &str, arguments: &[&str]) -> (Self, Lines<BufReader<ChildStdout>>) {
         let test = std::env::current_exe().unwrap();
         let target = test.ancestors().nth(2).unwrap();
         let child = Command::new(target.join("examples").join(example))
-            .args(argument)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn();
         let mut child =
@@ -46,8 +53,9 @@ impl Drop for Program {
 }
 
 /// The testbed at `address`, once it accepts, and where that is.
-fn testbed(address: &str) -> (Program, String) {
-    let (server, mut lines) = Program::start("testbed", &["--listen", address]);
+fn testbed(address: &str, more: &[&str]) -> (Program, String) {
+    let arguments = [&["--listen", address], more].concat();
+    let (server, mut lines) = Program::start("testbed", &arguments);
     let line = lines.next().expect("it accepts").unwrap();
     let address = line.split("http://").nth(1).expect("an address").to_owned();
     (server, address)
@@ -55,13 +63,13 @@ fn testbed(address: &str) -> (Program, String) {
 
 #[test]
 fn the_testbed_is_followed_through_kills_and_restarts() {
-    let (server, address) = testbed("127.0.0.1:0");
+    let (server, address) = testbed("127.0.0.1:0", UNENDING);
     let mut server = Some(server);
-    let uri = format!("http://{address}/sse/count?n={EVENTS}&per={EVENTS}&retry=10");
+    let uri = format!("http://{address}/sse/count?n={EVENTS}&per={PER_STREAM}&retry=100");
     let (_client, lines) = Program::start("event_source", &[&uri]);
-    // How many events of a connection are read before it is killed: as it begins, and in the midst of it.
-    let kills = [1, 1, 9000, 1, 2, 20_000, 1];
-    let (mut next, mut open, mut of_this, mut killed, mut cut) = (1, false, 0, 0, 0);
+    let mut kills = KILLS.into_iter();
+    let mut kill_after = kills.next();
+    let (mut next, mut open, mut of_this, mut cut) = (1, false, 0, 0);
     for line in lines {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
         if let Some(event) = line.get("event") {
@@ -72,25 +80,22 @@ fn the_testbed_is_followed_through_kills_and_restarts() {
             next += 1;
             of_this += 1;
             // What was sent before a kill still comes after it.
-            if open && killed == kills.len() {
-                break;
-            }
-            if open && of_this >= kills[killed] {
+            if open && kill_after.is_some_and(|events| of_this >= events) {
                 server.take().unwrap().kill();
-                server = Some(testbed(&address).0);
-                (open, killed) = (false, killed + 1);
+                (open, kill_after) = (false, kills.next());
+                // The last one brings what is left, connection for connection, and then says stop.
+                let more = kill_after.map_or(&[][..], |_| UNENDING);
+                server = Some(testbed(&address, more).0);
             }
         } else if line.get("open").is_some() {
             (open, of_this) = (true, 0);
         } else if let Some(cause) = line.get("cause").filter(|_| line.get("again").is_some()) {
             cut += usize::from(cause == "the event stream broke off");
         } else if line["closed"] == true {
-            panic!("it gave up: {line}");
+            assert_eq!(line["cause"], Value::Null, "the server said stop");
+            break;
         }
     }
-    assert_eq!(
-        (killed, cut),
-        (kills.len(), kills.len()),
-        "each kill cut a stream off"
-    );
+    assert_eq!(next, EVENTS + 1, "all came");
+    assert_eq!(cut, KILLS.len(), "each kill cut a stream off");
 }

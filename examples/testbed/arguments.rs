@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     pub(crate) same_origin: bool,
     /// HTTP/1.1 alone, to see what a connection that speaks both costs.
     pub(crate) http1: bool,
+    /// Whether `/sse/count` stays open after what it had to say, so that only the end of this process ends it.
+    pub(crate) unending: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Arguments {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Fault> {
         let (mut listen, mut tls, mut certificate, mut key) = (None, None, None, None);
         let (mut stack, mut deflate, mut options) = (Stack::Hyper, false, Deflate::default());
-        let (mut same_origin, mut http1) = (false, false);
+        let (mut same_origin, mut http1, mut unending) = (false, false, false);
         while let Some(argument) = arguments.next() {
             let mut value = || {
                 arguments
@@ -75,6 +77,7 @@ impl Arguments {
                 "--level" => options.level = Some(parsed(&argument, &value()?)?),
                 "--same-origin" => same_origin = true,
                 "--http1" => http1 = true,
+                "--unending" => unending = true,
                 other => return Err(Fault(format!("{other} is not known"))),
             }
         }
@@ -90,6 +93,7 @@ impl Arguments {
             deflate: deflate.then_some(options),
             same_origin,
             http1,
+            unending,
         })
     }
 }

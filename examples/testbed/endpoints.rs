@@ -19,6 +19,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) struct Testbed {
     events: Topic<Encoded>,
     sockets: Sockets,
+    unending: bool,
 }
 
 impl Testbed {
@@ -26,6 +27,7 @@ impl Testbed {
         Ok(Self {
             events: Topic::new(1024),
             sockets: Sockets::new(arguments)?,
+            unending: arguments.unending,
         })
     }
 
@@ -40,7 +42,7 @@ impl Testbed {
             "/sse" => sse::subscribe(&self.events),
             "/sse/kinds" => sse::kinds(),
             "/sse/listeners" => sse::listeners(&self.events),
-            "/sse/count" => sse::count(&request),
+            "/sse/count" => sse::count(&request, self.unending),
             "/sse/echo-id" => sse::echo_id(&request),
             "/sse/cors" => sse::cors(&request),
             "/sse/no-cors" => sse::no_cors(),

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! testbed --listen ADDR [--tls ADDR --cert FILE --key FILE] [--stack hyper|axum|layers]
-//!         [--deflate [--no-context-takeover] [--level N]] [--same-origin] [--http1]
+//!         [--deflate [--no-context-takeover] [--level N]] [--same-origin] [--http1] [--unending]
 //! ```
 //!
 //! It prints one line with its addresses once it accepts, and ends on SIGTERM.

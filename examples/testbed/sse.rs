@@ -1,7 +1,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{
@@ -80,7 +80,7 @@ pub(crate) fn kinds() -> Response<endpoints::Body> {
 }
 
 /// Counts from where the client was, a few at a time, until all `n` are sent.
-pub(crate) fn count<B>(request: &Request<B>) -> Response<endpoints::Body> {
+pub(crate) fn count<B>(request: &Request<B>, unending: bool) -> Response<endpoints::Body> {
     let n = query(request, "n", 5);
     let per = query(request, "per", 2);
     let last: u64 = last_event_id(request.headers())
@@ -92,7 +92,11 @@ pub(crate) fn count<B>(request: &Request<B>) -> Response<endpoints::Body> {
     let retry = Event::empty().retry(Duration::from_millis(query(request, "retry", 100)));
     let ticks =
         (last + 1..=n.min(last.saturating_add(per))).map(|i| Event::new(format!("tick {i}")).id(i));
-    finite(std::iter::once(retry).chain(ticks))
+    let ticks = std::iter::once(retry).chain(ticks);
+    if unending {
+        return events(stream::iter(ticks).chain(stream::pending()));
+    }
+    finite(ticks)
 }
 
 /// Says which `Last-Event-ID` came.
@@ -149,7 +153,14 @@ where
     I: IntoIterator<Item = Event>,
     I::IntoIter: Send + 'static,
 {
-    let events = stream::iter(events.into_iter().map(Ok::<_, Infallible>));
+    self::events(stream::iter(events))
+}
+
+fn events<S>(events: S) -> Response<endpoints::Body>
+where
+    S: Stream<Item = Event> + Send + 'static,
+{
+    let events = events.map(Ok::<_, Infallible>);
     response(Sse::new(events).keep_alive(KeepAlive::new(tokio::time::sleep)))
 }
 
