@@ -161,7 +161,7 @@ impl Block {
         self.data = Data::None;
         let data = Text::wrap(chunk.slice_ref(&chunk[range]));
         Message {
-            event: MESSAGE,
+            event: Text::from_static(MESSAGE),
             data,
             last_event_id: Text::new(),
         }
@@ -172,7 +172,7 @@ impl Block {
         if !matches!(self.id, Value::None) {
             self.last_event_id = std::mem::take(&mut self.id);
         }
-        let last_event_id = self.last_event_id.to_text(chunk, Text::new());
+        let last_event_id = self.last_event_id.to_text(chunk, "");
         let data = match &self.data {
             Data::Here(range) => Text::wrap(chunk.slice_ref(&chunk[range.clone()])),
             Data::Buffer(from) => Text::wrap(take_buffer(&mut self.buffer, *from)),
@@ -267,14 +267,15 @@ impl Value {
 
     /// A handle of it, or `default` if it is empty.
     #[inline]
-    fn to_text(&self, chunk: &ByteString, default: Text) -> Text {
+    fn to_text(&self, chunk: &ByteString, default: &'static str) -> Text {
         match self {
             // A test costs less than a reference count.
             Self::Own(text) if !text.is_empty() => text.clone(),
             Self::Here(range) if !range.is_empty() => {
                 Text::wrap(chunk.slice_ref(&chunk[range.clone()]))
             }
-            _ => default,
+            // Made here, for a handle that is not used would be dropped through its table of functions.
+            _ => Text::from_static(default),
         }
     }
 }
@@ -291,6 +292,6 @@ fn take_buffer(buffer: &mut String, from: usize) -> ByteString {
 }
 
 /// What an event without a name is called.
-const MESSAGE: Text = Text::from_static("message");
+const MESSAGE: &str = "message";
 /// Data up to here is copied out of the buffer.
 const COPIED: usize = 4096;
