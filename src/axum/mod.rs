@@ -36,21 +36,22 @@
 //!
 //! ```
 //! use axum::{Router, response::Response, routing::any};
-//! use tower_realtime::axum::ws::{WebSocket, WebSocketUpgrade}; // was: axum::extract::ws
+//! use tower_realtime::axum::ws::{Message, WebSocket, WebSocketUpgrade}; // was: axum::extract::ws
 //!
-//! async fn handler(ws: WebSocketUpgrade) -> Response {
-//!     ws.on_upgrade(handle_socket)
+//! async fn louder(upgrade: WebSocketUpgrade) -> Response {
+//!     upgrade.on_upgrade(answer)
 //! }
 //!
-//! async fn handle_socket(mut socket: WebSocket) {
-//!     while let Some(Ok(message)) = socket.recv().await {
-//!         if socket.send(message).await.is_err() {
-//!             return;
+//! async fn answer(mut socket: WebSocket) {
+//!     while let Some(Ok(Message::Text(words))) = socket.recv().await {
+//!         let reply = Message::text(words.to_uppercase());
+//!         if socket.send(reply).await.is_err() {
+//!             break;
 //!         }
 //!     }
 //! }
 //!
-//! let app: Router = Router::new().route("/ws", any(handler));
+//! let app: Router = Router::new().route("/ws", any(louder));
 //! ```
 //!
 //! What behaves differently, and why, is in the guide on [moving from axum](crate::guide::from_axum).

@@ -6,12 +6,13 @@
 //! use futures_util::stream::{self, Stream, StreamExt};
 //! use tower_realtime::axum::sse::{Event, KeepAlive, Sse}; // was: axum::response::sse
 //!
-//! async fn handler() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-//!     let events = stream::repeat_with(|| Event::default().data("hi!")).take(3).map(Ok);
-//!     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(10)).text("still here"))
+//! async fn countdown() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+//!     let tick = |left: u32| Event::default().event("tick").data(left.to_string());
+//!     let ticks = stream::iter((1..=10).rev()).map(move |left| Ok(tick(left)));
+//!     Sse::new(ticks).keep_alive(KeepAlive::new().interval(Duration::from_secs(10)).text("still here"))
 //! }
 //!
-//! let app: Router = Router::new().route("/sse", get(handler));
+//! let app: Router = Router::new().route("/countdown", get(countdown));
 //! ```
 //!
 //! New code is better off with [`sse`](crate::sse): its names and ids are checked once, and what it sends to many is

@@ -5,25 +5,35 @@
 //! [`ws::WebSocket`](crate::ws::WebSocket), which can do more. Either is driven beside its handler: pings are answered,
 //! dead peers noticed and closes completed whatever it waits for.
 //!
-//! Reading and writing at once, in the words of axum's documentation:
+//! Reading and writing at once, each in a task:
 //!
 //! ```
-//! use axum::Error;
-//! use futures_util::stream::{SplitSink, SplitStream, StreamExt};
+//! use futures_util::{sink::SinkExt, stream::{SplitSink, SplitStream, StreamExt}};
+//! use tokio::sync::mpsc;
 //! use tower_realtime::axum::ws::{Message, WebSocket}; // was: axum::extract::ws
 //!
-//! async fn handle_socket(socket: WebSocket) {
-//!     let (sender, receiver) = socket.split();
-//!     tokio::spawn(write(sender));
-//!     tokio::spawn(read(receiver));
+//! async fn relay(socket: WebSocket) {
+//!     let (outgoing, incoming) = socket.split();
+//!     let (lines, queue) = mpsc::channel(4);
+//!     tokio::spawn(collect(incoming, lines));
+//!     tokio::spawn(answer(queue, outgoing));
 //! }
 //!
-//! async fn read(receiver: SplitStream<WebSocket>) {
-//!     // ...
+//! async fn collect(mut incoming: SplitStream<WebSocket>, lines: mpsc::Sender<String>) {
+//!     while let Some(Ok(message)) = incoming.next().await {
+//!         let Message::Text(line) = message else { continue };
+//!         if lines.send(line.to_string()).await.is_err() {
+//!             break;
+//!         }
+//!     }
 //! }
 //!
-//! async fn write(sender: SplitSink<WebSocket, Message>) {
-//!     // ...
+//! async fn answer(mut lines: mpsc::Receiver<String>, mut outgoing: SplitSink<WebSocket, Message>) {
+//!     while let Some(line) = lines.recv().await {
+//!         if outgoing.send(Message::text(line.to_uppercase())).await.is_err() {
+//!             break;
+//!         }
+//!     }
 //! }
 //! ```
 
