@@ -39,8 +39,7 @@ async fn main() -> Result<(), BoxError> {
         return over_http2(connector, request).await;
     }
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let (socket, _) = connector.connect(client, request).await?;
-    echo(socket).await
+    echo(connector.connect(client, request).await?.0).await
 }
 
 /// HTTP/2 with prior knowledge: there is no TLS to agree on it.
@@ -52,8 +51,7 @@ async fn over_http2(connector: Connector, request: Request<Empty<Bytes>>) -> Res
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     let (client, connection) = Http2Client::new(sender, connection, Tokio);
     let connection = tokio::spawn(connection);
-    let (socket, _) = connector.http2().connect(client, request).await?;
-    echo(socket).await?;
+    echo(connector.http2().connect(client, request).await?.0).await?;
     // The stream has ended; the connection still has its last frames to write.
     Ok(connection.await??)
 }
