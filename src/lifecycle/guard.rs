@@ -27,6 +27,25 @@ use crate::rt::{BoxSleep, DynTimer, Task, Timer};
 /// The bodies and sockets of this crate hold theirs by themselves. A stream that is made by something else, for
 /// instance a WebSocket of another library, can have the same life: [`take`](Self::take) the guard from the
 /// request, move it into the task, [`start`](Self::start) it, and listen to [`poll_close`](Self::poll_close).
+///
+/// ```
+/// use std::{future::poll_fn, pin::pin};
+/// use futures_util::future::{Either, select};
+/// use tower_realtime::lifecycle::{EndReason, StreamGuard, StreamKind};
+///
+/// async fn socket_of_another_library(head: http::request::Parts, work: impl Future<Output = ()>) {
+///     let Some(mut guard) = StreamGuard::take(&head.extensions) else {
+///         return work.await; // no layer that wants to know
+///     };
+///     guard.start(StreamKind::WebSocket);
+///     let order = poll_fn(|cx| guard.poll_close(cx));
+///     let code = match select(pin!(work), order).await {
+///         Either::Left(((), _)) => 1000,
+///         Either::Right((order, _)) => order.code, // what to close with
+///     };
+///     guard.end(EndReason::Finished, Some(code));
+/// }
+/// ```
 pub struct StreamGuard(Box<Inner>);
 
 /// Fields are dropped from the top to the bottom, so a drain is left last, when all else is done.

@@ -27,6 +27,40 @@ use crate::{BoxError, sse::Encoded, topic::Subscription};
 /// [`conformance::check`](super::conformance::check) tests all of it but the crash.
 ///
 /// A value of it is a handle, cheap to clone.
+///
+/// A store around another one, which keeps all promises since it changes nothing:
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// use tower_realtime::{log::{EventLog, Memory, Page, Position, Start, Store, Tail}, sse::Encoded};
+///
+/// #[derive(Clone)]
+/// struct Counted<S> {
+///     store: S,
+///     appended: Arc<AtomicU64>,
+/// }
+///
+/// impl<S: Store> Store for Counted<S> {
+///     type Error = S::Error;
+///
+///     async fn append(&self, event: Encoded) -> Result<Position, S::Error> {
+///         let position = self.store.append(event).await?;
+///         self.appended.fetch_add(1, Ordering::Relaxed);
+///         Ok(position)
+///     }
+///
+///     async fn read(&self, start: Start, limit: usize) -> Result<Page, S::Error> {
+///         self.store.read(start, limit).await
+///     }
+///
+///     async fn tail(&self) -> Result<Tail, S::Error> {
+///         self.store.tail().await
+///     }
+/// }
+///
+/// let log = EventLog::over(Counted { store: Memory::new(1024), appended: Arc::default() });
+/// # let _ = log;
+/// ```
 pub trait Store: Clone + Send + Sync + 'static {
     /// Why the back end could not do it.
     type Error: Into<BoxError> + Send + 'static;

@@ -7,6 +7,24 @@ use crate::BoxError;
 ///
 /// The end of the peer is no error: [`recv`](super::WebSocket::recv) answers it with `None`. When the peer broke a
 /// rule, it has been told by the close code before this error is seen.
+///
+/// ```
+/// use tower_realtime::ws::{Error, WebSocket};
+///
+/// async fn receive(mut socket: WebSocket) -> Result<(), Error> {
+///     loop {
+///         match socket.recv().await {
+///             Ok(Some(message)) => println!("{} bytes", message.len()),
+///             Ok(None) => return Ok(()), // the end, with or without a farewell
+///             Err(error) if error.is_timeout() || error.is_io() => return Ok(()), // the network, not the peer
+///             Err(error) => {
+///                 println!("{error}, which the peer was told as {:?}", error.close_code());
+///                 return Err(error);
+///             }
+///         }
+///     }
+/// }
+/// ```
 pub struct Error(Box<Kind>);
 
 #[derive(Debug)]

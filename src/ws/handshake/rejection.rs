@@ -9,6 +9,23 @@ use http::StatusCode;
 /// Every fault has a status, the headers that belong to it, and a body that names it:
 /// [`into_response`](Self::into_response). The response carries the rejection in its extensions, for layers that
 /// log or count.
+///
+/// ```
+/// use http::Response;
+/// use tower_realtime::ws::Rejection;
+///
+/// /// For a layer around the application.
+/// fn note<B>(response: &Response<B>) {
+///     match response.extensions().get::<Rejection>() {
+///         Some(Rejection::OriginNotAllowed) => println!("a page of somebody else, or an origin to allow"),
+///         Some(rejection) => println!("refused with {}: {rejection}", rejection.status()),
+///         None => {}
+///     }
+/// }
+///
+/// assert_eq!(Rejection::OriginNotAllowed.status(), 403);
+/// # note(&Response::new(()));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Rejection {
