@@ -13,7 +13,7 @@ use tokio::{io::AsyncReadExt, task::LocalSet};
 use tower_realtime::{
     rt::Tokio,
     topic::{Limits, Topic},
-    ws::{self, Acceptor, Message, Outgoing, Prepared, WebSocket, deflate::Deflate},
+    ws::{self, Acceptor, Heartbeat, Message, Outgoing, Prepared, WebSocket, deflate::Deflate},
 };
 use tower_realtime_benches::fanout::{self, Count, Crowd, Server, WEBSOCKET};
 
@@ -83,7 +83,8 @@ fn main() {
 async fn measure(n: usize, rounds: usize, level: usize) {
     let deflate = Deflate::new().level(level as u8).no_context_takeover();
     let rooms = Rooms {
-        acceptor: Acceptor::new().deflate(deflate),
+        // The clients only count frames: they answer no ping.
+        acceptor: Acceptor::new().deflate(deflate).heartbeat(Heartbeat::off()),
         plain: Topic::with_limits(Limits::items(4096)),
         once: Topic::with_limits(Limits::items(4096)),
         each: Topic::with_limits(Limits::items(4096)),

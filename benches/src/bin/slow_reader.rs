@@ -16,7 +16,7 @@ use tower_realtime::{
     rt::Tokio,
     sse::{Encoded, Event, Sse},
     topic::{Limits, OnLag, Topic},
-    ws::{self, Acceptor, Message, WebSocket},
+    ws::{self, Acceptor, Heartbeat, Message, WebSocket},
 };
 use tower_realtime_benches::{
     fanout::{self, Count, Crowd, Server, WEBSOCKET},
@@ -44,7 +44,9 @@ async fn events(State(rooms): State<Rooms>) -> Response {
 }
 
 async fn messages(State(rooms): State<Rooms>, request: Request) -> Response {
-    Acceptor::new().upgrade(request, Tokio, |socket| listen(socket, rooms.messages))
+    // The clients only count frames: they answer no ping.
+    let acceptor = Acceptor::new().heartbeat(Heartbeat::off());
+    acceptor.upgrade(request, Tokio, |socket| listen(socket, rooms.messages))
 }
 
 async fn listen(socket: WebSocket, room: Topic<Message>) -> Result<(), ws::Error> {
