@@ -30,11 +30,17 @@ async fn ask(address: &str) -> Outcome {
     let mut ticks = EventSource::new(client.clone(), request, tokio::time::sleep);
     for n in 0..3 {
         let tick = ticks.next().await.ok_or("the ticks ended")??;
-        assert_eq!((tick.event.as_str(), tick.data.as_str()), ("tick", &*n.to_string()));
+        assert_eq!(
+            (tick.event.as_str(), tick.data.as_str()),
+            ("tick", &*n.to_string())
+        );
         assert_eq!(tick.last_event_id, n.to_string());
     }
     let request = Request::get(format!("ws://{address}/echo")).body(Empty::<Bytes>::new())?;
-    let (mut echo, _) = Connector::new().timer(Tokio).connect(client, request).await?;
+    let (mut echo, _) = Connector::new()
+        .timer(Tokio)
+        .connect(client, request)
+        .await?;
     for text in ["hi", &"long ".repeat(50_000)] {
         echo.send(text).await?;
         assert_eq!(echo.recv().await?, Some(Message::text(text)));
