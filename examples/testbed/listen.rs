@@ -162,6 +162,9 @@ where
     builder
         .http2()
         .timer(TokioTimer::new())
+        // h2 closes a connection on which many small frames wait unread: half of this window, in bytes that frames
+        // fall short of 256. Pages send thousands of messages at once.
+        .initial_connection_window_size(8 << 20)
         .enable_connect_protocol();
     // A peer that goes away is no fault of this server.
     let _ = builder
