@@ -54,15 +54,27 @@ const CAPACITY: usize = 512;
 
 impl End {
     fn amount(&self, most: usize) -> usize {
-        most.min(self.script.next().map_or(usize::MAX, |byte| usize::from(byte % 32)))
+        most.min(
+            self.script
+                .next()
+                .map_or(usize::MAX, |byte| usize::from(byte % 32)),
+        )
     }
 }
 
 impl AsyncRead for End {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut pipe = self.from.lock().unwrap();
         if pipe.bytes.is_empty() {
-            return if pipe.ended { Poll::Ready(Ok(0)) } else { Poll::Pending };
+            return if pipe.ended {
+                Poll::Ready(Ok(0))
+            } else {
+                Poll::Pending
+            };
         }
         match self.amount(out.len().min(pipe.bytes.len())) {
             0 => Poll::Pending,
@@ -77,7 +89,11 @@ impl AsyncRead for End {
 }
 
 impl AsyncWrite for End {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let mut pipe = self.to.lock().unwrap();
         assert!(!pipe.ended, "written after the end");
         match self.amount(bytes.len().min(CAPACITY - pipe.bytes.len())) {
@@ -109,7 +125,10 @@ impl Drop for End {
 fn at_most<F: Future>(polls: u8, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if let Poll::Ready(output) = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             return Some(output);
         }
     }
@@ -134,7 +153,10 @@ impl Side {
             }
             Some(Err(error)) => panic!("{error}"),
         };
-        let expected = self.expected.pop_front().expect("a message that nobody sent");
+        let expected = self
+            .expected
+            .pop_front()
+            .expect("a message that nobody sent");
         assert_eq!(message.kind(), expected.kind());
         let (mut all, mut patience) = (Vec::new(), 16);
         loop {
@@ -178,11 +200,25 @@ fn workload(bytes: &[u8]) {
     let script = Script::new(bytes);
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
     let limits = Limits::new().queued_messages(3).queued_bytes(300);
-    let server = End { from: there.clone(), to: back.clone(), script: script.clone() };
-    let client = End { from: back, to: there, script: script.clone() };
+    let server = End {
+        from: there.clone(),
+        to: back.clone(),
+        script: script.clone(),
+    };
+    let client = End {
+        from: back,
+        to: there,
+        script: script.clone(),
+    };
     let mut sides = [
-        Side { socket: Endpoint::server().limits(limits.clone()).open(server), expected: VecDeque::new() },
-        Side { socket: Endpoint::client().limits(limits).open(client), expected: VecDeque::new() },
+        Side {
+            socket: Endpoint::server().limits(limits.clone()).open(server),
+            expected: VecDeque::new(),
+        },
+        Side {
+            socket: Endpoint::client().limits(limits).open(client),
+            expected: VecDeque::new(),
+        },
     ];
     let mut closing = false;
     while let Some(op) = script.next() {
@@ -190,7 +226,8 @@ fn workload(bytes: &[u8]) {
         match op >> 3 {
             0..8 => _ = sides[this].recv(polls, closing),
             8..18 => {
-                let length = usize::from(script.next().unwrap_or(0)) * usize::from(1 + (op >> 3) % 3);
+                let length =
+                    usize::from(script.next().unwrap_or(0)) * usize::from(1 + (op >> 3) % 3);
                 let message = match op >> 3 & 1 {
                     0 => Message::from("é".repeat(length / 2)),
                     _ => Message::from(vec![op; length]),
@@ -207,7 +244,10 @@ fn workload(bytes: &[u8]) {
             },
             24..26 => _ = sides[this].recv_stream(polls, closing),
             26..28 => {
-                let (count, size) = (script.next().unwrap_or(0) % 8, usize::from(script.next().unwrap_or(0)) * 150);
+                let (count, size) = (
+                    script.next().unwrap_or(0) % 8,
+                    usize::from(script.next().unwrap_or(0)) * 150,
+                );
                 let mut sent = Vec::new();
                 let mut message = sides[this].socket.send_stream(MessageKind::Binary);
                 for _ in 0..count {
@@ -240,7 +280,10 @@ fn workload(bytes: &[u8]) {
         let came = server.recv(3, closing) | client.recv(3, closing);
         still = if came { 0 } else { still + 1 };
     }
-    assert!(closing || sides.iter().all(|side| side.expected.is_empty()), "a message is lost");
+    assert!(
+        closing || sides.iter().all(|side| side.expected.is_empty()),
+        "a message is lost"
+    );
 }
 
 /// Any bytes at a server that echoes.
@@ -248,25 +291,41 @@ fn hostile(bytes: &[u8]) {
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
     there.lock().unwrap().bytes.extend(bytes);
     there.lock().unwrap().ended = true;
-    let io = End { from: there, to: back.clone(), script: Script::new(&[]) };
-    let serve = Endpoint::server().limits(Limits::new().message(1000)).serve(io, async |mut socket: WebSocket| {
-        while let Ok(Some(message)) = socket.recv().await {
-            let _ = socket.send(message).await;
-        }
-    });
+    let io = End {
+        from: there,
+        to: back.clone(),
+        script: Script::new(&[]),
+    };
+    let serve = Endpoint::server()
+        .limits(Limits::new().message(1000))
+        .serve(io, async |mut socket: WebSocket| {
+            while let Ok(Some(message)) = socket.recv().await {
+                let _ = socket.send(message).await;
+            }
+        });
     until_end(serve, &back);
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
     there.lock().unwrap().bytes.extend(bytes);
     there.lock().unwrap().ended = true;
-    let io = End { from: there, to: back.clone(), script: Script::new(&[]) };
-    let limits = Limits::new().message(100).fragments(4).streamed(1000).queued_bytes(50);
-    let serve = Endpoint::server().limits(limits).serve(io, async |mut socket: WebSocket| {
-        while let Ok(Some(mut message)) = socket.recv_stream().await {
-            while let Ok(Some(part)) = message.part().await {
-                assert!(!part.is_empty());
+    let io = End {
+        from: there,
+        to: back.clone(),
+        script: Script::new(&[]),
+    };
+    let limits = Limits::new()
+        .message(100)
+        .fragments(4)
+        .streamed(1000)
+        .queued_bytes(50);
+    let serve = Endpoint::server()
+        .limits(limits)
+        .serve(io, async |mut socket: WebSocket| {
+            while let Ok(Some(mut message)) = socket.recv_stream().await {
+                while let Ok(Some(part)) = message.part().await {
+                    assert!(!part.is_empty());
+                }
             }
-        }
-    });
+        });
     until_end(serve, &back);
 }
 
@@ -274,7 +333,11 @@ fn until_end(serve: impl Future, back: &Mutex<Pipe>) {
     let mut serve = pin!(serve);
     for _ in 0..10_000 {
         back.lock().unwrap().bytes.clear();
-        if serve.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        if serve
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+        {
             return;
         }
     }
