@@ -3,6 +3,15 @@
 use std::{error::Error, fmt};
 
 /// Any error, as `tower` and `hyper` pass them around.
+///
+/// ```
+/// use tower_realtime::BoxError;
+///
+/// fn port(text: &str) -> Result<u16, BoxError> {
+///     Ok(text.parse()?)
+/// }
+/// assert!(port("three").is_err());
+/// ```
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Stands in the chain of an error whose cause is a reader that fell behind: it may come back and start again.

@@ -29,6 +29,18 @@ use crate::lifecycle::{Drain, Refusal, StreamGuard};
 ///     Ok(())
 /// }
 /// ```
+///
+/// Single routes can say otherwise, within the layer of the whole server:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::{layers::DrainLayer, lifecycle::Drain, rt::Tokio};
+///
+/// let drain = Drain::new(Tokio);
+/// let answers = DrainLayer::new(&drain).finish_first(); // they end by themselves
+/// let events = DrainLayer::new(&drain).refuse_as_event_stream().retry_after(Duration::from_secs(10));
+/// # let _ = (answers, events);
+/// ```
 #[derive(Clone, Debug)]
 pub struct DrainLayer {
     drain: Drain,

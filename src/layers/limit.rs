@@ -30,6 +30,17 @@ use crate::lifecycle::{Refusal, StreamGuard, StreamKind, StreamLimit};
 ///     .key(|head| head.headers.get("x-user").map(|user| user.as_bytes().to_vec()));
 /// # let _ = tower::ServiceBuilder::new().layer(layer).service(());
 /// ```
+///
+/// Browsers come back by themselves only to an event stream, so they may be refused with one:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tower_realtime::{layers::StreamLimitLayer, lifecycle::StreamLimit};
+/// let layer = StreamLimitLayer::new(&StreamLimit::new(10_000))
+///     .refuse_as_event_stream()
+///     .retry_after(Duration::from_secs(30));
+/// # let _ = layer;
+/// ```
 #[derive(Clone)]
 pub struct StreamLimitLayer {
     limit: StreamLimit,

@@ -14,6 +14,15 @@ use crate::{
 };
 
 /// For how long a client may not read before it is given up.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::{layers::StallLimit, rt::Tokio};
+///
+/// // Nothing for 30 seconds, or less than 1 KB a second while there is more:
+/// let limit = StallLimit::new(Tokio, Duration::from_secs(30)).min_rate(1_000);
+/// # let _ = limit;
+/// ```
 #[derive(Clone, Debug)]
 pub struct StallLimit {
     pub(super) timer: DynTimer,

@@ -21,6 +21,18 @@ use crate::{
 /// asked for another in time. The client sees `RST_STREAM`, and the connection's other streams go on.
 ///
 /// It judges event streams that are behind a layer of this module. The rate of a [`StallLimit`] plays no part.
+///
+/// ```
+/// use std::time::Duration;
+/// use hyper_util::{rt::TokioExecutor, server::conn::auto};
+/// use tower_realtime::layers::{StallExecutor, StallLimit};
+///
+/// let limit = StallLimit::new(tokio::time::sleep, Duration::from_secs(30));
+/// let server = auto::Builder::new(StallExecutor::new(TokioExecutor::new(), &limit));
+/// # let _ = server;
+/// ```
+///
+/// [`StallGuard`](super::StallGuard) shows both of them together.
 #[derive(Clone, Debug)]
 pub struct StallExecutor<E> {
     inner: E,
@@ -54,7 +66,7 @@ where
 }
 
 pin_project! {
-    /// A task of hyper's that ends when its stream stalls.
+    /// A task of hyper's, started by a [`StallExecutor`], that ends when its stream stalls.
     pub struct Watched<F> {
         #[pin]
         task: Option<F>,

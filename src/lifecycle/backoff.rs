@@ -20,6 +20,15 @@ use std::time::Duration;
 ///     .max_attempts(10);
 /// # let _ = backoff;
 /// ```
+///
+/// To start over soon, for connections that are healthy after two seconds already:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tower_realtime::lifecycle::Backoff;
+/// let eager = Backoff::new().healthy_after(Duration::from_secs(2));
+/// assert_ne!(eager, Backoff::default());
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Backoff {
     base: Duration,

@@ -31,6 +31,14 @@ pub struct Closing {
 }
 
 /// How much of a hurry there is to end a stream.
+///
+/// They are in the order of their hurry:
+///
+/// ```
+/// use tower_realtime::lifecycle::Pace;
+///
+/// assert!(Pace::Gentle < Pace::Prompt && Pace::Prompt < Pace::Forced);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pace {
@@ -74,6 +82,17 @@ pub struct StreamControl(pub(super) Arc<Life>);
 
 impl StreamControl {
     /// The control of the stream that a request asks for, if a layer of this crate is around the handler.
+    ///
+    /// ```
+    /// use axum::extract::Request;
+    /// use tower_realtime::lifecycle::StreamControl;
+    ///
+    /// async fn answer(request: Request) {
+    ///     if let Some(stream) = StreamControl::of(request.extensions()) {
+    ///         stream.finish_first(); // a drain waits for this answer
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get::<Self>().cloned()

@@ -64,6 +64,16 @@ struct Started {
 }
 
 /// How a drain went.
+///
+/// ```
+/// use tower_realtime::lifecycle::DrainReport;
+///
+/// fn exit_code(report: &DrainReport) -> u8 {
+///     println!("{} streams ended in good order, {} were cut", report.closed, report.forced);
+///     u8::from(report.forced > 0)
+/// }
+/// # assert_eq!(exit_code(&DrainReport::default()), 0);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DrainReport {
@@ -94,6 +104,18 @@ impl Drain {
     }
 
     /// Starts. The first start counts, others change nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_realtime::{lifecycle::{Drain, DrainPolicy}, rt::ManualClock};
+    ///
+    /// # smol::block_on(async {
+    /// let drain = Drain::new(ManualClock::new());
+    /// drain.start_with(DrainPolicy::default().spread(Duration::from_secs(20)).deadline(Duration::from_secs(60)));
+    /// drain.started().await; // it was, a line ago
+    /// assert_eq!((drain.open(), drain.finished().await.closed), (0, 0));
+    /// # });
+    /// ```
     pub fn start_with(&self, policy: DrainPolicy) {
         let mut state = self.0.lock();
         if state.started.is_some() {
@@ -111,6 +133,15 @@ impl Drain {
     }
 
     /// Whether it has started, for a readiness probe.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_realtime::lifecycle::Drain;
+    ///
+    /// async fn ready(drain: Drain) -> StatusCode {
+    ///     if drain.is_started() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    /// }
+    /// ```
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.0.lock().started.is_some()

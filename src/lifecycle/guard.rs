@@ -46,6 +46,27 @@ use crate::rt::{BoxSleep, DynTimer, Task, Timer};
 ///     guard.end(EndReason::Finished, Some(code));
 /// }
 /// ```
+///
+/// What such a stream does is counted as it happens, for the statistics, and foreign code runs within its span:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::lifecycle::StreamGuard;
+///
+/// fn answered(guard: &mut StreamGuard, question: &[u8], answer: impl FnOnce() -> Vec<u8>) {
+///     guard.received(1, question.len() as u64);
+///     let answer = guard.within(answer); // should it panic, that is why the stream ended
+///     guard.sent(1, answer.len() as u64);
+///     guard.queued(answer.len() as u64);
+/// }
+///
+/// fn ponged(guard: &mut StreamGuard, after: Duration) {
+///     guard.round_trip(after);
+///     if after > Duration::from_secs(5) {
+///         guard.control().revoke("too slow");
+///     }
+/// }
+/// ```
 pub struct StreamGuard(Box<Inner>);
 
 /// Fields are dropped from the top to the bottom, so a drain is left last, when all else is done.

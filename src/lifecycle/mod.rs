@@ -12,6 +12,29 @@
 //! | end one stream from outside | [`StreamControl`] |
 //! | see what happens | [`StreamObserver`] and its [`ObserveLayer`](crate::layers::ObserveLayer) |
 //!
+//! ```
+//! use std::convert::Infallible;
+//! use futures_util::stream;
+//! use http::{Request, Response};
+//! use http_body::Body;
+//! use tower::{Layer, ServiceExt};
+//! use tower_realtime::{layers::StreamLimitLayer, lifecycle::StreamLimit, sse::{Event, Sse}};
+//!
+//! async fn forever(_: Request<()>) -> Result<Response<impl Body>, Infallible> {
+//!     Ok(Sse::new(stream::pending::<Result<Event, Infallible>>()).into_response())
+//! }
+//!
+//! # smol::block_on(async {
+//! let app = StreamLimitLayer::new(&StreamLimit::new(1)).layer(tower::service_fn(forever));
+//! let ask = || Request::get("/").header("accept", "text/event-stream").body(()).expect("a request");
+//! let first = app.clone().oneshot(ask()).await?;
+//! assert_eq!(app.clone().oneshot(ask()).await?.status(), 503);
+//! drop(first); // here the first stream ends, and not when its head has left
+//! assert_eq!(app.oneshot(ask()).await?.status(), 200);
+//! # Ok::<_, Infallible>(())
+//! # }).expect("infallible");
+//! ```
+//!
 //! # How a layer reaches the stream
 //!
 //! There is one mechanism, the [`StreamGuard`], and this contract:

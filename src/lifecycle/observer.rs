@@ -24,6 +24,29 @@ use super::{EndReason, Stats, StreamKind};
 ///     }
 /// }
 /// ```
+///
+/// One that tells everything:
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_realtime::lifecycle::{StreamEnd, StreamInfo, StreamObserver};
+///
+/// struct Lines;
+///
+/// impl StreamObserver for Lines {
+///     fn started(&self, stream: &StreamInfo) {
+///         println!("{} {} over {:?}", stream.kind, stream.uri, stream.version);
+///     }
+///
+///     fn ended(&self, stream: &StreamInfo, end: &StreamEnd) {
+///         println!("{}: {} after {:?}, code {:?}", stream.uri, end.reason, end.stats.duration, end.close_code);
+///     }
+///
+///     fn refused(&self, stream: &StreamInfo, status: StatusCode) {
+///         println!("{}: {status}", stream.uri);
+///     }
+/// }
+/// ```
 pub trait StreamObserver: Send + Sync + 'static {
     /// A stream began: the head of its response is on its way.
     fn started(&self, stream: &StreamInfo) {
@@ -49,6 +72,8 @@ where
 }
 
 /// Which stream it is.
+///
+/// An [observer](StreamObserver) gets it.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
@@ -61,6 +86,8 @@ pub struct StreamInfo {
 }
 
 /// How a stream ended.
+///
+/// An [observer](StreamObserver) gets it.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEnd {

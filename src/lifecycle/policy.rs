@@ -3,6 +3,18 @@ use std::time::Duration;
 use super::{Closing, EndReason, Pace, age, random::random};
 
 /// How a [`Drain`](super::Drain) goes about it.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::lifecycle::DrainPolicy;
+///
+/// let policy = DrainPolicy::default()
+///     .spread(Duration::from_secs(30)) // 50,000 clients should not come back within a second
+///     .deadline(Duration::from_secs(55)) // terminationGracePeriodSeconds: 60
+///     .retry(Duration::from_millis(500))
+///     .service_restart();
+/// # let _ = policy;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DrainPolicy {
     pub(super) spread: Duration,

@@ -3,6 +3,22 @@ use std::{fmt, time::Duration};
 use http::StatusCode;
 
 /// Why a stream was not let in. It is in the extensions of the answer, for those who count or log.
+///
+/// ```
+/// use http::Response;
+/// use tower_realtime::lifecycle::Refusal;
+///
+/// /// In a layer around those of this crate.
+/// fn count<B>(response: &Response<B>) {
+///     match response.extensions().get::<Refusal>() {
+///         Some(refusal @ Refusal::Rate { wait }) => println!("{}: {refusal} for {wait:?}", refusal.status()),
+///         Some(refusal) => println!("{}: {refusal}", refusal.status()),
+///         None => {}
+///     }
+/// }
+/// # count(&Response::new(()));
+/// assert_eq!(Refusal::KeyLimit.status(), 429);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -10,6 +10,17 @@ use std::{
 ///
 /// Put into the extensions of the requests of a connection, it lets their streams end as
 /// [`EndReason::Stalled`](super::EndReason::Stalled) instead of as disconnected.
+///
+/// [`StallGuard::signal`](crate::layers::StallGuard::signal) makes one. After its connection has ended it says why:
+///
+/// ```
+/// use tower_realtime::lifecycle::StallSignal;
+///
+/// fn ended(signal: &StallSignal) -> &'static str {
+///     if signal.is_set() { "the client stopped reading" } else { "the connection ended" }
+/// }
+/// # assert_eq!(ended(&StallSignal::default()), "the connection ended");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct StallSignal(Arc<AtomicBool>);
 

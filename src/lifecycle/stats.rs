@@ -10,6 +10,14 @@ use std::{
 /// Why a stream ended.
 ///
 /// An event stream and a WebSocket share the vocabulary, so that one graph and one alarm serve both.
+///
+/// ```
+/// use tower_realtime::lifecycle::EndReason;
+///
+/// // A counter for each, before the first stream ends:
+/// let counters = EndReason::ALL.map(|reason| format!("streams_ended{{reason=\"{}\"}} 0", reason.as_str()));
+/// assert!(counters.contains(&"streams_ended{reason=\"client_closed\"} 0".to_owned()));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndReason {
@@ -79,6 +87,13 @@ impl fmt::Display for EndReason {
 }
 
 /// Which of the two protocols a stream speaks.
+///
+/// ```
+/// use tower_realtime::lifecycle::StreamKind;
+///
+/// assert_eq!(StreamKind::EventStream.as_str(), "event_stream");
+/// assert_eq!(StreamKind::WebSocket.to_string(), "websocket");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StreamKind {
@@ -106,6 +121,15 @@ impl fmt::Display for StreamKind {
 }
 
 /// What a stream did from its birth to its end, or until now.
+///
+/// ```
+/// use tower_realtime::lifecycle::Stats;
+///
+/// fn per_second(stats: &Stats) -> f64 {
+///     (stats.events_sent + stats.events_received) as f64 / stats.duration.as_secs_f64().max(1.0)
+/// }
+/// assert_eq!(per_second(&Stats::default()), 0.0);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {

@@ -10,6 +10,16 @@ use crate::sse::{EventId, LastEventId};
 /// Headers and requests say it in `Last-Event-ID`, requests also in the query parameter `lastEventId`, for clients
 /// that can't set headers, such as browsers that open a WebSocket; the header wins. A text is the id itself, as a
 /// WebSocket's client sends it in a message. Something that is empty is a first visit.
+///
+/// ```
+/// use http::{HeaderMap, Request};
+/// use tower_realtime::log::LastId;
+///
+/// let request = Request::get("/socket?lastEventId=31-42").body(()).expect("a request");
+/// assert_eq!(request.last_id().expect("an id").as_str(), "31-42");
+/// assert_eq!("31-42".last_id(), request.last_id()); // from a message
+/// assert_eq!(HeaderMap::new().last_id(), None); // a first visit
+/// ```
 pub trait LastId {
     /// The id, unless it is a first visit.
     fn last_id(&self) -> Option<EventId>;

@@ -24,6 +24,8 @@ use crate::{
 };
 
 /// Why a store did not pass: what it did instead of what was promised.
+///
+/// It is the error of [`check`] where the store itself did not fail.
 #[derive(Debug)]
 pub struct Failed(String);
 

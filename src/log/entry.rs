@@ -11,6 +11,16 @@ use crate::sse::{Encoded, Event};
 ///
 /// It goes to an event stream as it is. A WebSocket sends what it likes of it, or the same text: a block of
 /// `id: …`, `event: …` and `data: …` lines (`ws::Message::from(entry)`).
+///
+/// ```
+/// use tower_realtime::{log::Entry, sse::{Event, EventName}};
+///
+/// let event = Event::new("9 apples\n2 pears").name(EventName::from_static("order")).id(7);
+/// let entry = Entry::from(event);
+/// assert_eq!((entry.id(), entry.name()), (Some("7"), Some("order")));
+/// assert_eq!(entry.data(), "9 apples\n2 pears");
+/// assert!(entry.as_bytes().ends_with(b"data: 2 pears\n\n"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry(Bytes);
 

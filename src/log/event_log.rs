@@ -19,6 +19,38 @@ use crate::sse::{Encoded, Event, EventId};
 /// See the [module docs](super) for examples. The default keeps the events in the memory of this process, and
 /// nothing waits. Over another [`Store`] the same is done with [`try_publish`](Self::try_publish) and
 /// [`try_resume`](Self::try_resume), which wait and can fail.
+///
+/// ```
+/// use futures_util::{FutureExt, StreamExt};
+/// use tower_realtime::{log::{EventLog, Memory}, sse::Event};
+///
+/// let log = EventLog::over(Memory::new(100)); // what `EventLog::new(100)` is
+/// let seen = log.publish(Event::new("one"));
+/// let mut live = log.subscribe();
+/// log.publish(Event::new("two"));
+///
+/// let mut next = |events: &mut tower_realtime::log::Events| {
+///     let entry = events.next().now_or_never().expect("it is there").expect("no end").expect("not late");
+///     entry.data().into_owned()
+/// };
+/// assert_eq!(next(&mut live), "two");
+/// assert_eq!(next(&mut log.replay()), "one");
+/// assert_eq!(next(&mut log.resume(&seen).complete().expect("no gap")), "two");
+/// ```
+///
+/// The same over any store, for handlers that do not know which one it is:
+///
+/// ```
+/// use tower_realtime::{log::{EventLog, Events, LastId, Store}, sse::Event};
+///
+/// async fn entered<S: Store>(log: &EventLog<S>, client: &(impl LastId + ?Sized)) -> Result<Events<S>, S::Error> {
+///     log.try_publish(Event::new("somebody came in")).await?;
+///     Ok(log.try_resume(client).await?.or_oldest())
+/// }
+/// # let log = EventLog::new(10);
+/// # assert!(smol::block_on(entered(&log, "")).is_ok());
+/// # let _: &tower_realtime::log::Memory = log.store();
+/// ```
 #[derive(Clone)]
 pub struct EventLog<S: Store = Memory> {
     store: S,
@@ -28,6 +60,17 @@ pub struct EventLog<S: Store = Memory> {
 /// Whether a client can go on where it left off. What a gap means is for the handler to say.
 ///
 /// A client that asks for nothing, because it is here for the first time, is `Complete` from now on.
+///
+/// ```
+/// use tower_realtime::{log::{EventLog, Gap}, sse::Event};
+///
+/// let log = EventLog::new(10);
+/// let asked = "31-42"; // of a log that is gone
+/// assert_eq!(log.resume(asked).complete().unwrap_err(), Gap::Foreign); // to refuse with
+/// let told = log.resume(asked).or_reset(Event::new("load it all again"));
+/// let kept = log.resume(asked).or_oldest(); // some of it may be twice with the client
+/// # let _ = (told, kept);
+/// ```
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a handler has to look at both")]
 pub enum Resume<S: Store = Memory> {
@@ -149,6 +192,14 @@ impl<S: Store> EventLog<S> {
     }
 
     /// The store below.
+    ///
+    /// ```
+    /// use tower_realtime::log::{EventLog, Memory};
+    ///
+    /// let log = EventLog::new(10);
+    /// let same = EventLog::over(log.store().clone()); // the same events, by another handle
+    /// # let _: EventLog<Memory> = same;
+    /// ```
     pub const fn store(&self) -> &S {
         &self.store
     }

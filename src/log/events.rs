@@ -25,6 +25,22 @@ use crate::{BoxError, error::FellBehind, trace::debug};
 /// good, or that the store can't be read, and ends the stream: the client comes back with its last id, and
 /// [`resume`](super::EventLog::resume) says what can be done.
 ///
+/// ```
+/// use tower_realtime::log::{EventLog, Events, Gap};
+///
+/// fn greet(events: Events) -> Events {
+///     match events.gap() {
+///         None => events,
+///         Some(Gap::TooOld) => events.from_oldest(), // better than nothing
+///         Some(gap) => {
+///             println!("a client came with a strange id: {gap}");
+///             events
+///         }
+///     }
+/// }
+/// # drop(greet(EventLog::new(10).subscribe()));
+/// ```
+///
 /// # Cancel safety
 ///
 /// A dropped `next()` loses nothing.
@@ -201,6 +217,23 @@ impl<S: Store> fmt::Debug for Events<S> {
 }
 
 /// Events that a reader should have got next are gone, or can't be read. Its stream ends with this.
+///
+/// ```
+/// use futures_util::{Stream, StreamExt};
+/// use tower_realtime::log::{Entry, Missed};
+///
+/// async fn print(mut events: impl Stream<Item = Result<Entry, Missed>> + Unpin) {
+///     while let Some(next) = events.next().await {
+///         match next {
+///             Ok(entry) => println!("{}", entry.data()),
+///             Err(missed) if missed.is_gap() => println!("too slow: load it all again"),
+///             Err(missed) => println!("{missed}"), // the store failed: try again
+///         }
+///     }
+/// }
+/// # let log = tower_realtime::log::EventLog::new(10);
+/// # let _ = print(log.subscribe());
+/// ```
 #[derive(Debug)]
 pub struct Missed(Why);
 

@@ -19,6 +19,18 @@ use crate::{
 };
 
 /// A log in the memory of one process. It ends with the process, and its ids with it: they are of another epoch then.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::{log::{EventLog, Memory}, sse::Event};
+///
+/// let hour = Memory::new(10_000).bytes(16 << 20).age(Duration::from_secs(3600));
+/// let log = EventLog::over(hour);
+/// # let _ = log;
+///
+/// let log = EventLog::over(Memory::with_epoch(10, 31)); // in a test
+/// assert_eq!(log.publish(Event::new("first")).as_str(), "31-1");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Memory {
     topic: Topic<Stored>,

@@ -53,6 +53,14 @@ impl SignedIds {
 
 impl<S: Store> EventLog<S> {
     /// Signs the ids of this log. The `scope` names it among all logs that are signed with the same key.
+    ///
+    /// ```
+    /// use tower_realtime::log::{EventLog, SignedIds};
+    ///
+    /// let ids = SignedIds::new(b"32 random bytes from your secrets");
+    /// let orders = EventLog::new(1024).signed(&ids, "tenant 7/orders");
+    /// # let _ = orders;
+    /// ```
     #[must_use]
     pub fn signed(mut self, ids: &SignedIds, scope: &str) -> Self {
         self.tag = Some(ids.tag(scope));

@@ -80,6 +80,20 @@ pub trait Store: Clone + Send + Sync + 'static {
 }
 
 /// Where a [`Store::read`] begins.
+///
+/// ```
+/// use tower_realtime::log::{Memory, Start, Store};
+///
+/// async fn tenth_page(log: &Memory) -> usize {
+///     let Ok(mut page) = log.read(Start::Oldest, 100).await;
+///     for _ in 1..10 {
+///         let Some(last) = page.events.last().map(|event| event.position()) else { break };
+///         page = log.read(Start::After(last), 100).await.unwrap_or_else(|never| match never {});
+///     }
+///     page.events.len()
+/// }
+/// # assert_eq!(smol::block_on(tenth_page(&Memory::new(10))), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -116,6 +130,15 @@ pub struct Tail {
 }
 
 /// An event as a back end keeps it.
+///
+/// ```
+/// use tower_realtime::{log::{Position, Stored}, sse::{Encoded, Event}};
+///
+/// let (at, before) = (Position::new(31, 42), Position::new(31, 41));
+/// let stored = Stored::new(at, Some(before), &Encoded::from(Event::new("9 apples")));
+/// assert_eq!((stored.position(), stored.previous()), (at, Some(before)));
+/// assert_eq!(stored.entry().id(), Some("31-42"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     position: Position,

@@ -19,6 +19,15 @@ use crate::ws::upgrade::pipe;
 /// faults.reset(); // all connections break
 /// # drop(client);
 /// ```
+///
+/// A machine that loses its power says nothing: its peer waits, until a time-out of its own.
+///
+/// ```
+/// # use tower_realtime::loopback::Faults;
+/// let power_cut = Faults::new();
+/// power_cut.stall(true);
+/// power_cut.lose_close(true);
+/// ```
 #[derive(Clone, Default)]
 pub struct Faults(pub(super) pipe::Faults);
 

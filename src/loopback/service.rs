@@ -33,6 +33,17 @@ use crate::ws::upgrade::promise;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// What is under way in an upgraded connection has a bound, and [`Faults`] make it fail:
+///
+/// ```
+/// # use tower_realtime::loopback::{Faults, Loopback};
+/// # let app = tower::service_fn(|_: http::Request<()>| async { Ok::<_, std::convert::Infallible>(http::Response::new(())) });
+/// let slow = Faults::new();
+/// slow.chunks(1);
+/// let client = Loopback::new(app).capacity(1024).faults(slow);
+/// # drop(client);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Loopback<S> {
     service: S,

@@ -3,6 +3,14 @@ use std::{pin::Pin, time::Duration};
 use super::{Spawn, Task, Timer};
 
 /// A [`hyper::rt::Timer`] as a [`Timer`], so that every runtime with a hyper integration has one.
+///
+/// ```
+/// use hyper_util::rt::TokioTimer;
+/// use tower_realtime::{rt::HyperTimer, sse::KeepAlive};
+///
+/// let keep_alive = KeepAlive::new(HyperTimer::new(TokioTimer::new()));
+/// # let _ = keep_alive;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HyperTimer<T>(T);
 
@@ -23,6 +31,16 @@ impl<T: hyper::rt::Timer> Timer for HyperTimer<T> {
 }
 
 /// A [`hyper::rt::Executor`] as a [`Spawn`].
+///
+/// ```
+/// use http::request::Parts;
+/// use hyper_util::rt::TokioExecutor;
+/// use tower_realtime::{rt::HyperExecutor, ws::{WebSocket, WebSocketLayer}};
+///
+/// let spawn = HyperExecutor::new(TokioExecutor::new());
+/// let layer = WebSocketLayer::new(spawn, |socket: WebSocket, _: Parts| async { drop(socket) });
+/// # let _ = layer;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HyperExecutor<E>(E);
 

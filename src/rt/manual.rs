@@ -25,6 +25,21 @@ use super::Timer;
 /// sleep.await;
 /// # }
 /// ```
+///
+/// How far it went, and whether anybody waits for it at all, can be asked:
+///
+/// ```
+/// use std::time::Duration;
+/// use futures_util::FutureExt;
+/// use tower_realtime::rt::{ManualClock, Timer};
+///
+/// let clock = ManualClock::new();
+/// let mut sleep = clock.sleep(Duration::from_secs(60));
+/// assert!((&mut sleep).now_or_never().is_none());
+/// assert_eq!(clock.sleepers(), 1);
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!((clock.now(), clock.sleepers()), (Duration::from_secs(60), 0));
+/// ```
 #[derive(Clone, Default)]
 pub struct ManualClock(Arc<Mutex<State>>);
 

@@ -3,6 +3,20 @@ use std::{sync::LazyLock, time::Duration};
 use super::{DynTimer, Spawn, Task, Timer};
 
 /// smol's clock and global executor: [`smol::Timer::after`] and [`smol::spawn`], with a name.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::rt::{Smol, Spawn, Timer};
+///
+/// smol::block_on(async {
+///     let (done, is_done) = smol::channel::bounded(1);
+///     Smol.spawn(Box::pin(async move {
+///         Smol.sleep(Duration::from_millis(1)).await;
+///         done.send(()).await.ok();
+///     }));
+///     is_done.recv().await.expect("it ran");
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(
     clippy::exhaustive_structs,

@@ -26,6 +26,13 @@ pub trait Spawn {
     ///
     /// The named runtimes know it, so that what they spawn has its time-outs and heartbeats without another
     /// argument; a bare closure does not.
+    ///
+    /// ```
+    /// use tower_realtime::rt::{Spawn, Task, Tokio};
+    ///
+    /// assert!(Tokio.timer().is_some());
+    /// assert!((|task: Task| drop(tokio::spawn(task))).timer().is_none());
+    /// ```
     fn timer(&self) -> Option<DynTimer> {
         None
     }

@@ -52,6 +52,38 @@ pub fn channel(bound: usize) -> (Sender, Receiver) {
 }
 
 /// The pushing end of a [`channel`]. The stream ends when the last clone is dropped.
+///
+/// ```
+/// use tower_realtime::sse::{self, Event};
+///
+/// async fn measure(sender: sse::Sender) {
+///     let mut dropped = 0_u64;
+///     while !sender.is_closed() {
+///         match sender.try_send(Event::display(reading().await)) {
+///             Ok(()) => {}
+///             Err(error) if error.is_closed() => break,
+///             Err(full) => {
+///                 dropped += 1; // the client is slow: one reading less
+///                 drop(full.into_event());
+///             }
+///         }
+///         if dropped > 1_000 {
+///             sender.fail("the client is too slow");
+///         }
+///     }
+/// }
+///
+/// async fn until_it_leaves(sender: sse::Sender, work: impl Future<Output = ()>) {
+///     if sender.send(Event::new("begun")).await.is_ok() {
+///         futures_util::future::select(std::pin::pin!(work), std::pin::pin!(sender.closed())).await;
+///     }
+/// }
+/// # async fn reading() -> u32 { 0 }
+/// # let (sender, client) = sse::channel(1);
+/// # drop(client);
+/// # smol::block_on(measure(sender.clone()));
+/// # smol::block_on(until_it_leaves(sender, async {}));
+/// ```
 pub struct Sender(Arc<Shared>);
 
 /// The stream of a [`channel`], for [`Sse::new`](super::Sse::new).
@@ -278,11 +310,31 @@ impl Drop for Place<'_> {
 }
 
 /// The client has gone, or the stream was failed: there is nobody to send to.
+///
+/// ```
+/// use tower_realtime::sse::{self, Event};
+///
+/// let (sender, client) = sse::channel(1);
+/// drop(client);
+/// let error: sse::Closed = smol::block_on(sender.send(Event::new("hello"))).unwrap_err();
+/// assert_eq!(error.to_string(), "the client has gone");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed;
 
 /// An event could not be queued at once.
+///
+/// ```
+/// use tower_realtime::sse::{self, Event};
+///
+/// let (sender, _client) = sse::channel(1);
+/// sender.try_send(Event::new("1"))?;
+/// let error = sender.try_send(Event::new("2")).expect_err("it is full");
+/// assert!(!error.is_closed());
+/// assert_eq!(error.into_event().as_bytes(), "data: 2\n\n");
+/// # Ok::<(), sse::TrySendError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TrySendError {
     event: Encoded,

@@ -31,6 +31,12 @@ impl Encoded {
     }
 
     /// The bytes as they go over the wire.
+    ///
+    /// ```
+    /// use tower_realtime::sse::{Comment, Encoded};
+    ///
+    /// assert_eq!(Encoded::from(Comment::new("hello")).into_bytes(), ": hello\n\n");
+    /// ```
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.blocks

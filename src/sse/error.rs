@@ -10,6 +10,32 @@ use crate::BoxError;
 /// Ask it with the `is_*` methods; the words of its message are not promised. What caused it is its
 /// [`source`](error::Error::source), and what a server answered instead of a stream is its
 /// [`response`](Self::response).
+///
+/// ```
+/// use tower_realtime::sse::Error;
+///
+/// fn advice(error: &Error) -> String {
+///     if let Some(answer) = error.response() {
+///         // `is_status`, `is_content_type`, `is_redirect`: the server answered something else
+///         return format!("{}: {}", answer.status(), String::from_utf8_lossy(answer.body()));
+///     }
+///     match error {
+///         _ if error.is_exhausted() => "nobody has answered for long: give up",
+///         _ if error.is_connect() || error.is_timeout() => "is the network there?",
+///         _ if error.is_body() || error.is_end() => "it will connect again",
+///         _ if error.is_too_large() => "raise the limits, or mistrust the server",
+///         _ => "the request could not be made", // `is_request`
+///     }
+///     .to_owned()
+/// }
+///
+/// let mut decoder = tower_realtime::sse::Decoder::new().limits(tower_realtime::sse::Limits::new().line(8));
+/// decoder.push(b"data: much more than that\n");
+/// let error = decoder.next().expect("an error").expect_err("too long");
+/// assert!(error.is_too_large() && !error.is_status() && !error.is_content_type());
+/// assert!(!error.is_redirect() && !error.is_request());
+/// assert_eq!(advice(&error), "raise the limits, or mistrust the server");
+/// ```
 pub struct Error(Box<Kind>);
 
 #[derive(Debug)]

@@ -63,6 +63,14 @@ impl Event {
     /// An event without data, for its other fields.
     ///
     /// A client dispatches nothing for it, but takes its `id` and its `retry`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_realtime::sse::{Encoded, Event};
+    ///
+    /// let later = Event::empty().retry(Duration::from_secs(60)).comment("we restart");
+    /// assert_eq!(Encoded::from(later).as_bytes(), "retry: 60000\n: we restart\n\n");
+    /// ```
     #[must_use]
     pub const fn empty() -> Self {
         Self {
@@ -174,6 +182,17 @@ impl Event {
 }
 
 /// What [`Event::new`] takes: text. A `String` is moved, and a borrowed text is copied, each once.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use tower_realtime::sse::{Data, Event};
+///
+/// fn said(text: impl Into<Data>) -> Event {
+///     Event::new(text)
+/// }
+/// # let _ =
+/// (said("hello"), said(String::from("hello")), said(Cow::Borrowed("hello")));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Data(Form);
 

@@ -28,6 +28,10 @@ impl EventName {
     }
 
     /// The name as text.
+    ///
+    /// ```
+    /// assert_eq!(tower_realtime::sse::EventName::from_static("tick").as_str(), "tick");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -95,12 +99,30 @@ impl From<u64> for EventId {
 }
 
 /// The text is no name of an event, because it contains a line break.
+///
+/// ```
+/// use tower_realtime::sse::{EventName, InvalidEventName};
+///
+/// fn name(text: String) -> Result<EventName, InvalidEventName> {
+///     EventName::try_from(text)
+/// }
+/// assert!(name("two\nlines".into()).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidEventName {
     at: usize,
 }
 
 /// The text is no id of an event, because it contains a line break or NUL.
+///
+/// ```
+/// use tower_realtime::sse::{EventId, InvalidEventId};
+///
+/// fn id(text: String) -> Result<EventId, InvalidEventId> {
+///     EventId::try_from(text)
+/// }
+/// assert!(id("nul \0".into()).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidEventId {
     at: usize,

@@ -21,6 +21,8 @@ pub(super) const FRAME: usize = 16 * 1024;
 
 pin_project! {
     /// A body of events: those that are ready leave together, in one frame of about 16 KiB at most.
+    ///
+    /// [`Sse`](super::Sse) is one with a keep-alive around it.
     pub struct EventBody<S> {
         #[pin]
         events: Option<S>,

@@ -28,6 +28,17 @@ impl Event {
 }
 
 /// A value has no form in JSON.
+///
+/// [`Event::json`] fails with it, for instance for a map whose keys are no strings:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use tower_realtime::sse::{Event, JsonError};
+///
+/// let strange = HashMap::from([(vec![1, 2], "list")]);
+/// let error: JsonError = Event::json(&strange).expect_err("a list is no key");
+/// println!("{error}");
+/// ```
 #[derive(Debug)]
 pub struct JsonError(serde_json::Error);
 

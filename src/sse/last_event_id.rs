@@ -20,6 +20,16 @@ use super::EventId;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Header and query also have one each:
+///
+/// ```
+/// # use http::HeaderMap;
+/// # use tower_realtime::sse::{EventId, LastEventId};
+/// let asked = LastEventId::from_query("room=1&lastEventId=41");
+/// assert_eq!(asked.as_id(), Some(&EventId::from(41)));
+/// assert_eq!(LastEventId::from_headers(&HeaderMap::new()).as_id(), None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastEventId(Option<EventId>);
 

@@ -37,6 +37,24 @@ pin_project! {
     /// # }).expect("all is there").expect("no error");
     /// ```
     ///
+    /// To go on elsewhere, where the stream broke off:
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use futures_util::StreamExt;
+    /// # use http_body_util::Full;
+    /// use tower_realtime::sse::{Decoder, EventStream};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let body = Full::<Bytes>::from("retry: 500\n\nid: 8\ndata: three\n\n");
+    /// let mut messages = EventStream::with_decoder(body, Decoder::resume("7"));
+    /// assert_eq!(messages.last_event_id(), "7");
+    /// assert_eq!(messages.next().await.expect("an event")?.data, "three");
+    /// assert_eq!((messages.last_event_id(), messages.retry().expect("a wait").as_millis()), ("8", 500));
+    /// # Ok::<(), tower_realtime::sse::Error>(())
+    /// # }).expect("all is there").expect("no error");
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// A dropped `next()` loses nothing.

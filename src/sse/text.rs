@@ -15,6 +15,14 @@ use crate::text::impl_text;
 /// assert_eq!(text, "tick");
 /// assert_eq!(text.len(), 4); // everything that `str` can
 /// ```
+///
+/// ```
+/// use tower_realtime::sse::Text;
+///
+/// let text = Text::from("größer");
+/// assert_eq!(text.as_str().chars().count(), 6);
+/// assert_eq!(text.into_bytes().len(), 8);
+/// ```
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Text(ByteString);
 

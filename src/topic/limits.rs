@@ -5,6 +5,16 @@ use super::ring::{Bounds, Position, Ring};
 /// How much a [`Topic`](super::Topic) keeps for its readers.
 ///
 /// An item is kept until every subscription has read it, or until a limit drops the oldest.
+///
+/// ```
+/// use std::time::Duration;
+/// use bytes::Bytes;
+/// use tower_realtime::topic::{Limits, Topic};
+///
+/// let limits = Limits::items(10_000).bytes(1 << 20, Bytes::len).age(Duration::from_secs(60));
+/// let frames = Topic::<Bytes>::with_limits(limits);
+/// # let _ = frames;
+/// ```
 pub struct Limits<T> {
     pub(super) bounds: Bounds,
     pub(super) weigh: Option<Weigh<T>>,

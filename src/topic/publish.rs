@@ -14,6 +14,18 @@ use crate::wakers::Wakers;
 /// subscriptions then read what is left, and end.
 ///
 /// See the [module docs](super) for an example.
+///
+/// ```
+/// use tower_realtime::topic::Topic;
+///
+/// let scores = Topic::new(100);
+/// let reader = scores.subscribe();
+/// assert_eq!(scores.publish_all([1, 2, 3]), 1); // to so many readers
+/// assert_eq!((scores.subscribers(), scores.unread()), (1, 3));
+/// scores.close(); // the reader gets the three, and then its end
+/// assert_eq!(scores.publish(4), 0);
+/// # drop(reader);
+/// ```
 pub struct Topic<T>(Arc<Publisher<T>>);
 
 /// Lives as long as somebody can publish.

@@ -27,6 +27,16 @@ use super::{
 /// drop(listener);
 /// assert!(rooms.is_empty());
 /// ```
+///
+/// ```
+/// # use tower_realtime::topic::Topics;
+/// let rooms = Topics::<String, &str>::new(64);
+/// let listener = rooms.subscribe("lobby".into());
+/// for name in rooms.names() {
+///     rooms.publish(&name, "the server restarts soon");
+/// }
+/// # drop(listener);
+/// ```
 pub struct Topics<K, T>(Arc<Registry<K, T>>);
 
 struct Registry<K, T> {

@@ -21,6 +21,17 @@ use crate::wakers::Key;
 ///
 /// It reads up to 32 items at a time. Dropping it unregisters it, and what was kept for it alone is freed.
 ///
+/// ```
+/// use futures_util::{FutureExt, StreamExt};
+/// use tower_realtime::topic::{OnLag, Topic};
+///
+/// let topic = Topic::new(2);
+/// let mut reader = topic.subscribe().on_lag(OnLag::DropOldest);
+/// topic.publish_all(1..=5);
+/// assert_eq!(reader.next().now_or_never(), Some(Some(Ok(4))));
+/// assert_eq!(reader.missed(), 3);
+/// ```
+///
 /// # Cancel safety
 ///
 /// A dropped `next()` loses nothing.

@@ -49,6 +49,27 @@ use crate::{
 ///
 /// let app: Router = Router::new().route("/echo", any(upgrade));
 /// ```
+///
+/// All that can be set, for a chat that is open to the pages of another origin:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::ws::{Acceptor, Heartbeat, HostPolicy, InvalidOrigin, Limits, OriginPolicy};
+///
+/// # fn main() -> Result<(), InvalidOrigin> {
+/// let acceptor = Acceptor::new()
+///     .origins(OriginPolicy::same_origin().allow("https://app.example")?)
+///     .hosts(HostPolicy::only(["chat.example"]))
+///     .protocols(["chat.v2", "chat.v1"])
+///     .limits(Limits::new().message(64 << 10))
+///     .heartbeat(Heartbeat::new().idle(Duration::from_secs(3600)))
+///     .handshake_timeout(Duration::from_secs(5))
+///     .close_timeout(Duration::from_secs(2))
+///     .timer(tokio::time::sleep); // where `spawn` is a closure; `rt::Tokio` brings its own
+/// # let _ = acceptor;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Acceptor {

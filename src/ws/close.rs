@@ -176,6 +176,18 @@ impl From<CloseCode> for Option<CloseFrame> {
 }
 
 /// Who ended a connection.
+///
+/// ```
+/// use tower_realtime::ws::{Closed, ClosedBy};
+///
+/// fn told(closed: &Closed) -> String {
+///     match closed.by() {
+///         ClosedBy::Peer => format!("the client left with {}", closed.code()),
+///         ClosedBy::Local => format!("we closed with {}", closed.code()),
+///         _ => "the connection broke".to_owned(), // `Nobody`
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClosedBy {
@@ -188,6 +200,21 @@ pub enum ClosedBy {
 }
 
 /// How a connection ended: what the handler, the span and the statistics see.
+///
+/// ```
+/// use tower_realtime::ws::WebSocket;
+///
+/// async fn until_the_end(mut socket: WebSocket) {
+///     let closed = socket.closed().await;
+///     println!("{} ({}), by {:?}", closed.code(), closed.reason(), closed.by());
+///     if !closed.is_clean() {
+///         println!("what was sent last may be lost");
+///     }
+///     if let Some(frame) = closed.frame() {
+///         println!("the first close frame said {}", frame.code());
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
     by: ClosedBy,

@@ -25,6 +25,24 @@ use crate::BoxError;
 ///     }
 /// }
 /// ```
+///
+/// Every kind has a question:
+///
+/// ```
+/// use tower_realtime::ws::Error;
+///
+/// fn kind(error: &Error) -> &'static str {
+///     match error {
+///         _ if error.is_closed() => "sent too late",
+///         _ if error.is_cut() => "the end came within a message",
+///         _ if error.is_protocol() => "the peer broke the protocol",
+///         _ if error.is_invalid_data() => "the peer sent what is no text, or not what it should be",
+///         _ if error.is_too_large() => "the peer sent too much",
+///         _ if error.is_encode() => "a value has no message",
+///         _ => "the network", // `is_timeout`, `is_io`
+///     }
+/// }
+/// ```
 pub struct Error(Box<Kind>);
 
 #[derive(Debug)]

@@ -7,6 +7,18 @@ use std::fmt;
 ///
 /// It travels inside a [`std::io::Error`] through whatever frames the messages;
 /// who drives the connection takes it out again and closes with [`Fault::close_code`].
+///
+/// ```
+/// use std::io;
+/// use tower_realtime::ws::Fault;
+///
+/// /// What to close with, for who reads a `deflate::DeflateIo`.
+/// fn farewell(error: &io::Error) -> (u16, &'static str) {
+///     let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>());
+///     fault.map_or((1011, ""), |fault| (fault.close_code(), fault.reason()))
+/// }
+/// # assert_eq!(farewell(&io::ErrorKind::Other.into()), (1011, ""));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     code: u16,

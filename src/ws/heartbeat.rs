@@ -17,6 +17,14 @@ use std::time::Duration;
 /// let beat = Heartbeat::new().interval(Duration::from_secs(30)).idle(Duration::from_secs(600));
 /// # let _ = beat;
 /// ```
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tower_realtime::ws::Heartbeat;
+/// let on_slow_links = Heartbeat::new().timeout(Duration::from_secs(30));
+/// let the_program_pings = Heartbeat::off().idle(Duration::from_secs(300));
+/// # let _ = (on_slow_links, the_program_pings);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Heartbeat {

@@ -10,6 +10,20 @@ use std::time::Duration;
 /// let uploads = Limits::new().message(64 << 20).frame(16 << 20);
 /// # let _ = uploads;
 /// ```
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::ws::Limits;
+///
+/// let strict = Limits::new()
+///     .message(16 << 10)
+///     .fragments(16)
+///     .message_time(Duration::from_secs(5))
+///     .control_frames(10)
+///     .queued_bytes(16 << 10)
+///     .queued_messages(64);
+/// # let _ = strict;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Limits {

@@ -18,6 +18,21 @@ use crate::text::impl_text;
 /// assert_eq!(hello.as_text(), Some("hello"));
 /// assert_eq!(hello.len(), 5);
 /// ```
+///
+/// Both kinds:
+///
+/// ```
+/// use tower_realtime::ws::{Message, MessageKind};
+///
+/// let (text, binary) = (Message::text("hello"), Message::binary(vec![104, 105]));
+/// assert!(text.is_text() && binary.is_binary() && !binary.is_empty());
+/// assert_eq!((binary.kind(), binary.as_bytes()), (MessageKind::Binary, &b"hi"[..]));
+/// match text {
+///     Message::Text(text) => assert_eq!(text, "hello"),
+///     Message::Binary(bytes) => println!("{} bytes", bytes.len()),
+/// }
+/// assert_eq!(binary.into_bytes(), "hi"); // no copy
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -31,6 +46,13 @@ pub enum Message {
 }
 
 /// What the bytes of a message are.
+///
+/// ```
+/// use tower_realtime::ws::{Message, MessageKind};
+///
+/// assert_eq!(Message::text("hello").kind(), MessageKind::Text);
+/// assert_eq!(Message::binary("hello").kind(), MessageKind::Binary);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "as for `Message`")]
 pub enum MessageKind {
@@ -163,6 +185,13 @@ impl From<&[u8]> for Message {
 /// assert!(READY.starts_with("re"));
 /// assert!(Text::try_from(vec![0xff]).is_err());
 /// ```
+///
+/// ```
+/// # use tower_realtime::ws::Text;
+/// let text = Text::from("größer");
+/// assert_eq!(text.as_str().chars().count(), 6);
+/// assert_eq!(text.into_bytes().len(), 8);
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Utf8);
 
@@ -219,6 +248,16 @@ impl TryFrom<Vec<u8>> for Text {
 }
 
 /// Bytes were to become a [`Text`], and are not UTF-8.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_realtime::ws::{NotUtf8, Text};
+///
+/// fn line(bytes: Bytes) -> Result<Text, NotUtf8> {
+///     Text::try_from(bytes)
+/// }
+/// assert!(line(Bytes::from_static(b"\xff")).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotUtf8(());
 

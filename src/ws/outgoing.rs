@@ -8,6 +8,17 @@ use super::{Message, deflate::Cache};
 
 /// A message on its way out. Every [`Message`] and everything that can be made one is sent as the connection likes;
 /// [`Message::uncompressed`] and [`Prepared`] say otherwise.
+///
+/// ```
+/// use tower_realtime::ws::{Message, Outgoing, Prepared};
+///
+/// fn size(outgoing: impl Into<Outgoing>) -> usize {
+///     outgoing.into().message().len()
+/// }
+/// assert_eq!(size("hello"), 5);
+/// assert_eq!(size(Message::text("hello").uncompressed()), 5);
+/// assert_eq!(size(Prepared::new("hello")), 5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub(super) message: Message,
@@ -112,6 +123,11 @@ impl Message {
 ///
 /// let room = Topic::<Prepared>::new(64);
 /// room.publish(Prepared::new("hello, everybody"));
+/// ```
+///
+/// ```
+/// # use tower_realtime::ws::Prepared;
+/// assert_eq!(Prepared::new("hello").message().as_text(), Some("hello"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {

@@ -4,6 +4,8 @@ use super::{CloseCode, CloseFrame, Closed, Error, Message, WebSocket};
 use crate::BoxError;
 
 /// Makes values of messages.
+///
+/// [`Typed`] has an example.
 pub trait Decode {
     /// What a message becomes.
     type Value;
@@ -17,6 +19,8 @@ pub trait Decode {
 }
 
 /// Makes messages of values.
+///
+/// [`Typed`] has an example.
 pub trait Encode {
     /// What becomes a message.
     type Value: ?Sized;
@@ -63,6 +67,23 @@ pub trait Encode {
 ///     Ok(())
 /// }
 /// ```
+///
+/// A peer that sends nonsense can be forgiven, and what has no type is still there:
+///
+/// ```
+/// # use tower_realtime::{BoxError, ws::{self, CloseCode, Decode, Encode, Message, Typed}};
+/// async fn patient<D: Decode, E: Encode>(socket: Typed<D, E>) -> Result<(), ws::Error> {
+///     let mut socket = socket.on_invalid(|error| {
+///         println!("passed over: {error}");
+///         None
+///     });
+///     while socket.recv().await?.is_some() {}
+///     socket.get_mut().send("no more numbers").await?;
+///     socket.close(CloseCode::NORMAL).await;
+///     drop(socket.into_inner());
+///     Ok(())
+/// }
+/// ```
 pub struct Typed<D, E> {
     socket: WebSocket,
     on_invalid: Option<OnInvalid>,
@@ -73,6 +94,8 @@ type OnInvalid = Box<dyn FnMut(BoxError) -> Option<CloseFrame> + Send>;
 
 impl WebSocket {
     /// Sends and receives values instead of messages: `D` decodes, `E` encodes.
+    ///
+    /// [`Typed`] has an example.
     #[must_use]
     pub fn typed<D: Decode, E: Encode>(self) -> Typed<D, E> {
         Typed {

@@ -13,6 +13,13 @@ use crate::sse::{Encoded, Event as Inner, EventId, EventName};
 /// let event = Event::default().event("tick").id("7").data("first\nsecond");
 /// assert_eq!(Encoded::from(event).as_bytes(), "event: tick\nid: 7\ndata: first\ndata: second\n\n");
 /// ```
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tower_realtime::{axum::sse::Event, sse::Encoded};
+/// let later = Event::default().retry(Duration::from_secs(60)).comment("we restart");
+/// assert_eq!(Encoded::from(later).as_bytes(), "retry: 60000\n: we restart\n\n");
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Event(pub(super) Inner);

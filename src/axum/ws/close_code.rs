@@ -1,4 +1,12 @@
 //! Close codes as numbers. [`ws::CloseCode`](crate::ws::CloseCode) says what each one means.
+//!
+//! ```
+//! use tower_realtime::axum::ws::{CloseFrame, close_code};
+//!
+//! fn is_worth_another_try(frame: &CloseFrame) -> bool {
+//!     matches!(frame.code, close_code::AWAY | close_code::RESTART | close_code::AGAIN)
+//! }
+//! ```
 
 /// What the connection was for is done.
 pub const NORMAL: u16 = 1000;

@@ -5,9 +5,18 @@ use super::Utf8Bytes;
 use crate::ws::{self, Closed, ClosedBy};
 
 /// A close code as a number; [`close_code`](super::close_code) has names for them.
+///
+/// [`CloseFrame`] has one.
 pub type CloseCode = u16;
 
 /// How one side says goodbye.
+///
+/// ```
+/// use tower_realtime::axum::ws::{CloseFrame, Message, close_code};
+///
+/// let bye = Message::Close(Some(CloseFrame { code: close_code::AWAY, reason: "we restart".into() }));
+/// assert_eq!(bye.to_text().expect("UTF-8"), "we restart");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "axum's handlers write it out")]
 pub struct CloseFrame {
@@ -21,6 +30,15 @@ pub struct CloseFrame {
 ///
 /// Pings and pongs are the connection's own business here: it pings by itself and answers by itself. A handler never
 /// receives one, and one that it sends goes nowhere.
+///
+/// ```
+/// use tower_realtime::axum::ws::Message;
+///
+/// let binary = Message::binary(vec![104, 105]);
+/// assert_eq!(binary.to_text().expect("UTF-8"), "hi");
+/// assert_eq!(binary.clone().into_text().expect("UTF-8"), "hi");
+/// assert_eq!(binary.into_data(), "hi");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,

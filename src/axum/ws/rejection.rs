@@ -6,6 +6,19 @@ use http::Version;
 use crate::ws::Rejection;
 
 /// A [`Rejection`] as the answer to the request that it is about.
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use tower_realtime::{axum::ws::{WebSocketUpgrade, WebSocketUpgradeRejection}, ws::Rejection};
+///
+/// async fn handler(upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> Response {
+///     match upgrade {
+///         Ok(upgrade) => upgrade.on_upgrade(async |_| {}),
+///         Err(error) if error.rejection() == Rejection::MissingUpgrade => "does a proxy drop it?".into_response(),
+///         Err(error) => error.into_response(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct WebSocketUpgradeRejection {
     pub(super) rejection: Rejection,

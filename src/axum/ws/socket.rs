@@ -14,6 +14,16 @@ use crate::ws;
 /// A connection in axum's shape: a stream and a sink of [`Message`]s of five kinds.
 ///
 /// It is this crate's [`ws::WebSocket`] underneath, and [`into_inner`](Self::into_inner) takes it out.
+///
+/// ```
+/// use tower_realtime::axum::ws::WebSocket;
+///
+/// async fn handler(socket: WebSocket) {
+///     println!("{:?} was agreed on", socket.protocol());
+///     let closed = socket.into_inner().closed().await; // `ws::WebSocket` can do more
+///     println!("ended with {}", closed.code());
+/// }
+/// ```
 #[derive(Debug)]
 pub struct WebSocket {
     inner: ws::WebSocket,

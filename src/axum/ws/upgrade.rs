@@ -38,6 +38,26 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// What an [`Acceptor`] can do and axum's extractor can't, and subprotocols chosen by hand:
+///
+/// ```
+/// use axum::response::Response;
+/// use tower_realtime::{axum::ws::WebSocketUpgrade, ws::{Acceptor, HostPolicy}};
+///
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     let mut upgrade = upgrade
+///         .acceptor(Acceptor::new().hosts(HostPolicy::loopback_only()))
+///         .max_frame_size(64 * 1024)
+///         .on_failed_upgrade(|error| println!("it never came: {error}"));
+///     let newest = upgrade.requested_protocols().max().cloned();
+///     if let Some(newest) = newest {
+///         upgrade.set_selected_protocol(newest);
+///     }
+///     println!("{:?} is chosen", upgrade.selected_protocol());
+///     upgrade.on_upgrade(async |socket| drop(socket))
+/// }
+/// ```
 #[must_use = "a request that is not answered is refused by its absence"]
 pub struct WebSocketUpgrade {
     head: Parts,

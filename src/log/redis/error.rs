@@ -3,6 +3,18 @@ use std::{error, fmt};
 use crate::{BoxError, trace::warn};
 
 /// Why Redis could not be asked, or did not do it.
+///
+/// ```
+/// use tower_realtime::{log::redis::{Error, RedisStream}, log::EventLog, sse::Event};
+///
+/// async fn order(log: &EventLog<RedisStream>) -> Result<(), Error> {
+///     match log.try_publish(Event::new("9 apples")).await {
+///         Err(error) if error.may_be_published() => Ok(()), // in doubt, rather not twice
+///         Err(error) if error.is_unreachable() || error.is_refused() => Err(error),
+///         published => published.map(drop),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 

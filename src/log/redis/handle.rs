@@ -23,6 +23,24 @@ use crate::{
 /// A Redis server (or a Valkey one) that keeps logs for many processes. A cheap handle, to be cloned freely.
 ///
 /// See the [module docs](super) for an example and for what is promised.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::{log::{EventLog, redis::Redis}, rt::Tokio};
+///
+/// # fn f() -> Result<(), tower_realtime::log::redis::Error> {
+/// let redis = Redis::open("redis://localhost:6379", Tokio)?
+///     .prefix("shop:")
+///     .keep(10_000)
+///     .age(Duration::from_secs(3600))
+///     .idle(Duration::from_secs(7 * 24 * 3600))
+///     .attempts(3);
+/// let orders = redis.log("orders");
+/// let same = EventLog::over(redis.stream("orders"));
+/// # let _ = (orders, same);
+/// # Ok(()) }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async { f().unwrap() });
+/// ```
 #[derive(Clone)]
 pub struct Redis {
     shared: Arc<Shared>,

@@ -65,6 +65,25 @@ use super::{Attempt, ReadyState, Update, connect, head, link::Link};
 /// Redirects to another origin are followed without credentials: `Authorization`, `Cookie`, `Proxy-Authorization`,
 /// and every header that is [marked as sensitive](http::HeaderValue::set_sensitive) stay behind.
 ///
+/// What can be set, here for a `POST` that may be repeated, in a program that goes on where it was:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::{lifecycle::Backoff, sse::{EventSource, Limits}};
+///
+/// fn careful(source: EventSource, last_id: &str) -> EventSource {
+///     source
+///         .last_event_id(last_id)
+///         .only(["price", "news"])
+///         .idle_timeout(Duration::from_secs(45))
+///         .backoff(Backoff::new().cap(Duration::from_secs(10)).max_attempts(20))
+///         .max_wait(Duration::from_secs(300))
+///         .limits(Limits::new().event(64 << 10))
+///         .retry_if(|answer| answer.status() != 404)
+///         .repeat_any_method()
+/// }
+/// ```
+///
 /// # Cancel safety
 ///
 /// A dropped `next()` loses nothing. Dropping the source ends the request.
@@ -241,6 +260,26 @@ impl EventSource {
 
     /// What happens next, messages and all else. `None` when it is over for good.
     ///
+    /// ```
+    /// use tower_realtime::sse::{EventSource, ReadyState, Update};
+    ///
+    /// /// Everything up to the first pause: then the program goes on by itself, and later behind the last id.
+    /// async fn first_batch(mut source: EventSource) -> (Vec<String>, String) {
+    ///     let mut data = Vec::new();
+    ///     while let Some(update) = source.update().await {
+    ///         match update {
+    ///             Update::Open(head) => println!("connected: {:?}", head.headers),
+    ///             Update::Message(message) => data.push(message.data.to_string()),
+    ///             _ => break,
+    ///         }
+    ///     }
+    ///     if source.ready_state() == ReadyState::Connecting {
+    ///         source.close();
+    ///     }
+    ///     (data, source.last_id().to_owned())
+    /// }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// A dropped future loses nothing.
@@ -249,6 +288,15 @@ impl EventSource {
     }
 
     /// [`update`](Self::update) for those who poll.
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use tower_realtime::sse::{EventSource, Update};
+    ///
+    /// async fn next(source: &mut EventSource) -> Option<Update> {
+    ///     poll_fn(|cx| source.poll_update(cx)).await
+    /// }
+    /// ```
     pub fn poll_update(&mut self, cx: &mut Context<'_>) -> Poll<Option<Update>> {
         loop {
             let update = ready!(self.link.poll(cx));

@@ -43,6 +43,13 @@ pub enum Update {
 }
 
 /// Where an [`EventSource`](super::EventSource) stands, with the values of a browser's `readyState`.
+///
+/// ```
+/// use tower_realtime::sse::ReadyState;
+///
+/// let states = [ReadyState::Connecting, ReadyState::Open, ReadyState::Closed];
+/// assert_eq!(states.map(|state| state as u8), [0, 1, 2]);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "the standard has these three")]
 pub enum ReadyState {

@@ -43,6 +43,19 @@ use super::{
 /// # Ok::<(), tower_realtime::sse::Error>(())
 /// ```
 ///
+/// To go on after another stream, with other limits, and without a copy of what is pushed:
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_realtime::sse::{Decoder, Limits};
+///
+/// let mut decoder = Decoder::resume("7").limits(Limits::new().event(64 << 10));
+/// decoder.push_bytes(Bytes::from_static(b"data: 12:01\n\n"));
+/// assert_eq!(decoder.next().expect("an event")?.last_event_id, "7");
+/// assert_eq!(decoder.last_event_id(), "7");
+/// # Ok::<(), tower_realtime::sse::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// Only a limit can fail. The messages before it come first, then the error, then nothing more.

@@ -15,6 +15,27 @@ pin_project! {
     /// An event stream's body that writes a comment when it has been silent for too long.
     ///
     /// Comments stand only where the stream [admits](Boundary::admits_comment) them, and never behind its end.
+    ///
+    /// [`KeepAliveLayer`](super::KeepAliveLayer) puts it around the bodies of a service. By itself:
+    ///
+    /// ```
+    /// use std::{convert::Infallible, time::Duration};
+    /// use bytes::Bytes;
+    /// use futures_util::{FutureExt, StreamExt, stream};
+    /// use http_body::Frame;
+    /// use http_body_util::{BodyExt, StreamBody};
+    /// use tower_realtime::{rt::ManualClock, sse::{KeepAlive, KeepAliveBody}};
+    ///
+    /// let clock = ManualClock::new();
+    /// let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    /// let mut body = std::pin::pin!(KeepAliveBody::new(silent, KeepAlive::new(clock.clone())));
+    /// assert!(body.frame().now_or_never().is_none());
+    /// clock.advance(Duration::from_secs(8));
+    /// assert!(body.frame().now_or_never().is_none()); // the head counts as a sign of life
+    /// clock.advance(Duration::from_secs(8));
+    /// let frame = body.frame().now_or_never().expect("ready").expect("not over").expect("infallible");
+    /// assert_eq!(frame.into_data().expect("data"), ":\n");
+    /// ```
     pub struct KeepAliveBody<B, T: Timer> {
         #[pin]
         inner: Option<B>,

@@ -10,6 +10,14 @@ use crate::{
 /// How an idle event stream is kept open.
 ///
 /// It is a value: clone it, store it, give it to [`Sse::keep_alive`](crate::sse::Sse::keep_alive) or to a layer.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::sse::KeepAlive;
+///
+/// let keep_alive = KeepAlive::new(tokio::time::sleep).interval(Duration::from_secs(25)).comment("still here");
+/// # let _ = keep_alive;
+/// ```
 #[derive(Clone, Debug)]
 pub struct KeepAlive<T> {
     timer: T,
@@ -84,6 +92,15 @@ impl<T: Timer> KeepAlive<T> {
 }
 
 /// The timer of a stream that is not kept alive: it never ends.
+///
+/// It is what [`Sse`](crate::sse::Sse) has in place of a clock at first:
+///
+/// ```
+/// use tower_realtime::sse::{NoKeepAlive, Receiver, Sse, channel};
+///
+/// let sse: Sse<Receiver, NoKeepAlive> = Sse::new(channel(16).1);
+/// # drop(sse);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct NoKeepAlive;

@@ -17,6 +17,8 @@ pub struct Pulse {
 }
 
 /// What is to be done at a tick.
+///
+/// [`Pulse::tick`] says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing else to do")]
 pub enum Beat {

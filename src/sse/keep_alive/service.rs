@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::{KeepAlive, KeepAliveBody, ResponseFuture};
 use crate::rt::Timer;
 
-/// The service of a [`KeepAliveLayer`](super::KeepAliveLayer).
+/// The service of a [`KeepAliveLayer`](super::KeepAliveLayer), which has an example.
 #[derive(Clone, Debug)]
 pub struct KeepAliveService<S, T> {
     inner: S,

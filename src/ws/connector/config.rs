@@ -13,6 +13,22 @@ use crate::{
 ///
 /// [`connect`](Self::connect) runs over your own tower client, which brings TLS, proxies, names and pools;
 /// [`over`](Self::over) takes a bare byte stream.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_realtime::ws::{Connector, Heartbeat, Limits, Redirects};
+///
+/// let connector = Connector::new()
+///     .timer(tokio::time::sleep)
+///     .protocols(["chat.v2", "chat.v1"])
+///     .redirects(Redirects::same_origin(3))
+///     .limits(Limits::new().message(16 << 20))
+///     .heartbeat(Heartbeat::new().interval(Duration::from_secs(50)))
+///     .handshake_timeout(Duration::from_secs(5))
+///     .close_timeout(Duration::from_secs(2));
+/// let over_http2 = connector.clone().http2();
+/// # let _ = (connector, over_http2);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Connector {

@@ -11,6 +11,25 @@ use crate::{BoxError, lifecycle::retry_after, ws::handshake::InvalidAnswer};
 /// A WebSocket could not be opened.
 ///
 /// Where the server refused, its response is inside, with its body: [`into_response`](Self::into_response).
+///
+/// ```
+/// use tower_realtime::ws::ConnectError;
+///
+/// fn advice<R>(error: ConnectError<R>) -> String {
+///     match error.status() {
+///         Some(status) if error.may_pass() => return format!("{status}: busy, try again later"),
+///         Some(status) => return format!("{status}: it will not have us"), // `is_refused`; `into_response` has the rest
+///         None => {}
+///     }
+///     match error {
+///         _ if error.is_transport() || error.is_timeout() => "is the network there?",
+///         _ if error.is_invalid_answer() => "this is no WebSocket server",
+///         _ => "the request is wrong", // `is_request`
+///     }
+///     .to_owned()
+/// }
+/// # fn f<R>(error: ConnectError<R>) -> bool { error.is_refused() || error.is_request() }
+/// ```
 pub struct ConnectError<R>(Box<Kind<R>>);
 
 enum Kind<R> {

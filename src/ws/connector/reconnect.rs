@@ -43,6 +43,21 @@ use crate::{
 /// }
 /// # }
 /// ```
+///
+/// Attempts can have an end:
+///
+/// ```
+/// use std::time::Duration;
+/// use http::Request;
+/// use tower_realtime::{lifecycle::Backoff, rt::Tokio, ws::Connector};
+///
+/// # fn f<C>(client: C) {
+/// let connections = Connector::new()
+///     .reconnecting(client, Tokio, || async { Request::get("ws://localhost:3000/prices").body(()) })
+///     .backoff(Backoff::new().cap(Duration::from_secs(10)).max_attempts(20));
+/// # let _ = connections;
+/// # }
+/// ```
 pub struct Reconnecting<C, F> {
     connector: Connector,
     client: C,
@@ -61,6 +76,8 @@ impl Connector {
     /// `request` is called before every attempt, so that each can carry fresh credentials; where it fails, so does
     /// the attempt. The timer is that of the waits, and of everything else where none was
     /// [set](Self::timer).
+    ///
+    /// [`Reconnecting`] has an example.
     pub fn reconnecting<C, T, F>(mut self, client: C, timer: T, request: F) -> Reconnecting<C, F>
     where
         T: Timer + Send + Sync + 'static,

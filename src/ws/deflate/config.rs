@@ -30,6 +30,22 @@ use super::memory;
 /// let deflate = Deflate::new().level(6).threshold(1024).memory(64 * 1024);
 /// # let _ = deflate;
 /// ```
+///
+/// Each direction by itself, for a server with much memory and clients that send little:
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use tower_realtime::ws::deflate::Deflate;
+///
+/// let deflate = Deflate::new()
+///     .send_context_takeover(true)
+///     .send_window_bits(15)
+///     .receive_context_takeover(false)
+///     .receive_window_bits(10)
+///     .keep_when_idle(true)
+///     .max_ratio(NonZeroU32::new(200).expect("not zero"));
+/// # let _ = deflate;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deflate {
     pub(super) level: u8,

@@ -38,6 +38,25 @@ thread_local! {
 /// write frames to it, and messages worth it leave compressed.
 /// Other frames pass byte for byte, and without an [`Agreed`] everything does.
 ///
+/// ```
+/// use futures_io::{AsyncRead, AsyncWrite};
+/// use http::HeaderMap;
+/// use tower_realtime::ws::{Limits, deflate::{Deflate, DeflateIo, answer}};
+///
+/// /// Under a server with a WebSocket library of its own.
+/// fn compressed<T>(io: T, request: &HeaderMap) -> DeflateIo<T> {
+///     let agreed = answer(&Deflate::new(), request); // its `header` belongs into the response
+///     DeflateIo::server(io, agreed.as_ref(), &Limits::new())
+/// }
+///
+/// /// When nothing has happened for a while.
+/// fn rest<T: AsyncRead + AsyncWrite + Unpin>(io: &mut DeflateIo<T>) {
+///     if io.is_idle() {
+///         io.release();
+///     }
+/// }
+/// ```
+///
 /// # Errors
 ///
 /// Reading fails with a [`Fault`] inside [`io::Error::get_ref`] for what the peer did wrong:
@@ -70,6 +89,16 @@ impl<T> DeflateIo<T> {
     }
 
     /// For a client: `agreed` is what [`super::check`] gave. Sizes and fragments are limited here.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_realtime::ws::{Limits, deflate::{Deflate, DeflateIo, InvalidAnswer, check}};
+    ///
+    /// fn compressed<T>(io: T, response: &HeaderMap) -> Result<DeflateIo<T>, InvalidAnswer> {
+    ///     let agreed = check(&Deflate::new(), response)?;
+    ///     Ok(DeflateIo::client(io, agreed.as_ref(), &Limits::new()))
+    /// }
+    /// ```
     pub fn client(io: T, agreed: Option<&Agreed>, limits: &Limits) -> Self {
         Self::new(io, Role::Client, agreed, limits)
     }

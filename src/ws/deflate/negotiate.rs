@@ -13,6 +13,8 @@ use crate::ws::handshake::extension::{self, Extension};
 const NAME: &str = "permessage-deflate";
 
 /// What both ends have agreed on, and what we do within it.
+///
+/// It comes from [`answer`] or [`check`], and is what [`DeflateIo`](super::DeflateIo) works by: that has an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreed {
     pub(super) send: Direction,
@@ -46,6 +48,8 @@ struct Parameters {
 }
 
 /// The server has answered something that was not offered, or not in the way it was offered.
+///
+/// [`check`] fails with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidAnswer(&'static str);
 
@@ -134,6 +138,8 @@ fn sending(deflate: &Deflate, limit: u8, takeover: bool, receive: Direction) -> 
 ///
 /// It may hold two offers. The second one is for servers that ask a client to forget its window only where it said
 /// that it can (RFC 7692, section 7.1.1.2 calls it a hint); all others take the first.
+///
+/// [`check`] has an example.
 #[must_use]
 pub fn offer(deflate: &Deflate) -> HeaderValue {
     let (send, receive) = wanted(deflate);
@@ -160,6 +166,21 @@ fn wanted(deflate: &Deflate) -> (Direction, Direction) {
 }
 
 /// Client: what the server has made of our [`offer`]; `None` when it declined.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
+/// use tower_realtime::ws::deflate::{Deflate, check, offer};
+///
+/// let deflate = Deflate::new().no_context_takeover();
+/// assert!(offer(&deflate).to_str().expect("text").starts_with("permessage-deflate"));
+///
+/// let mut response = HeaderMap::new();
+/// assert!(check(&deflate, &response)?.is_none()); // it declined
+/// let unasked = HeaderValue::from_static("permessage-deflate; server_max_window_bits=20");
+/// response.insert(SEC_WEBSOCKET_EXTENSIONS, unasked);
+/// assert!(check(&deflate, &response).is_err());
+/// # Ok::<(), tower_realtime::ws::deflate::InvalidAnswer>(())
+/// ```
 ///
 /// # Errors
 ///

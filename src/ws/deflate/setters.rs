@@ -38,6 +38,15 @@ impl Connector {
 impl Endpoint {
     /// What was agreed on in the handshake that was made elsewhere, with [`answer`](super::answer) or
     /// [`check`](super::check).
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_realtime::ws::{Endpoint, deflate::{Deflate, answer}};
+    ///
+    /// fn endpoint(request: &HeaderMap) -> Endpoint {
+    ///     Endpoint::server().deflate(answer(&Deflate::new(), request))
+    /// }
+    /// ```
     pub fn deflate(mut self, agreed: impl Into<Option<Agreed>>) -> Self {
         self.deflate = agreed.into();
         self

@@ -70,6 +70,17 @@ fn upgrade(headers: &HeaderMap, key: &HeaderValue) -> Result<(), InvalidAnswer> 
 }
 
 /// How the answer of a server breaks the rules.
+///
+/// ```
+/// use std::error::Error;
+/// use tower_realtime::ws::{ConnectError, InvalidAnswer};
+///
+/// /// Whether something between here and the server knows no WebSockets.
+/// fn is_proxy<R>(error: &ConnectError<R>) -> bool {
+///     let cause = error.source().and_then(|cause| cause.downcast_ref());
+///     matches!(cause, Some(InvalidAnswer::WrongAccept | InvalidAnswer::MissingUpgrade))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum InvalidAnswer {

@@ -15,6 +15,12 @@ use super::{authority::Authority, rejection::Rejection};
 /// let named = Policy::new().hosts(HostPolicy::only(["chat.example", "chat.example:8443"]));
 /// # let _ = (local_tool, named);
 /// ```
+///
+/// ```
+/// # use tower_realtime::ws::HostPolicy;
+/// let with_tunnel = HostPolicy::loopback_only().allow("my-tool.tunnel.example");
+/// # let _ = with_tunnel;
+/// ```
 #[derive(Clone, Debug)]
 pub struct HostPolicy(Kind);
 

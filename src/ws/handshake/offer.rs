@@ -19,6 +19,17 @@ use super::{
 };
 
 /// A request for a WebSocket that keeps the rules of RFC 6455, section 4.2.1, or of RFC 8441, section 5.
+///
+/// ```
+/// use http::request::Parts;
+/// use tower_realtime::ws::handshake::{Offer, Rejection};
+///
+/// fn wants_chat(head: &Parts) -> Result<bool, Rejection> {
+///     let offer = Offer::parse(head)?;
+///     println!("extensions: {:?}", offer.headers().get("sec-websocket-extensions"));
+///     Ok(offer.protocols().contains(&"chat"))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Offer<'a> {
     /// Over HTTP/1.1 only.

@@ -31,6 +31,15 @@ use super::{
 /// # let _ = policy;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Behind a proxy that rewrites `Host`, for browsers only, and for the sandboxed frames of a page as well:
+///
+/// ```
+/// # use tower_realtime::ws::{InvalidOrigin, OriginPolicy};
+/// let origins = OriginPolicy::listed().allow("https://app.example")?.allow_null().required();
+/// # let _ = origins;
+/// # Ok::<(), InvalidOrigin>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OriginPolicy {
     any: bool,
@@ -170,6 +179,16 @@ fn is_same(origin: &Origin, offer: &Offer<'_>) -> bool {
 }
 
 /// Where a page comes from: scheme, host and port, as browsers write it into `Origin` (RFC 6454, section 7).
+///
+/// ```
+/// use tower_realtime::ws::{Origin, OriginPolicy};
+///
+/// fn is_ours(origin: &Origin) -> bool {
+///     origin.scheme() == "https" && origin.port().is_none() && origin.host().ends_with(".tenants.example")
+/// }
+/// let origins = OriginPolicy::same_origin().allow_if(is_ours);
+/// # let _ = origins;
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Origin {
     scheme: String,
@@ -258,6 +277,13 @@ impl fmt::Display for Origin {
 }
 
 /// A text that was to be allowed as an origin and is none.
+///
+/// ```
+/// use tower_realtime::ws::OriginPolicy;
+///
+/// let error = OriginPolicy::same_origin().allow("https://app.example/").unwrap_err();
+/// println!("{error}"); // an origin has no path, not even a slash
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidOrigin {
     what: &'static str,

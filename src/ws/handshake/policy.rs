@@ -10,6 +10,23 @@ use super::{
 };
 
 /// Whom a server lets in, and which subprotocols it speaks.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{HeaderValue, request::Parts};
+/// use tower_realtime::ws::{HostPolicy, OriginPolicy, handshake::{Offer, Policy, Rejection}};
+///
+/// fn answer(head: &Parts) -> Result<http::Response<Bytes>, Rejection> {
+///     let policy = Policy::new()
+///         .origins(OriginPolicy::any())
+///         .hosts(HostPolicy::loopback_only())
+///         .protocols(["chat"]);
+///     let answer = policy.answer(&Offer::parse(head)?)?;
+///     println!("{:?} was chosen", answer.protocol());
+///     let extensions: Option<HeaderValue> = None; // as negotiated elsewhere
+///     Ok(answer.extensions(extensions).into_response())
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     origins: OriginPolicy,
@@ -71,6 +88,8 @@ impl Policy {
 }
 
 /// How a server agrees to open a WebSocket: [`into_response`](Self::into_response) is the head of its response.
+///
+/// [`Policy`] has an example.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(super) accept: Option<HeaderValue>,

@@ -9,6 +9,15 @@ use http::{
 /// Whether a client follows redirects of its handshake.
 ///
 /// A browser never does. The default is not to: the redirect is returned as a refusal.
+///
+/// ```
+/// use tower_realtime::ws::{Connector, Redirects};
+///
+/// let browser = Connector::new().redirects(Redirects::none());
+/// let careful = Connector::new().redirects(Redirects::same_origin(3));
+/// let trusting = Connector::new().redirects(Redirects::anywhere(20));
+/// # let _ = (browser, careful, trusting);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Redirects {
     most: u8,

@@ -9,7 +9,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of an inner service, or a short text about why there is no WebSocket.
+    /// The body of a [`WebSocketLayer`](super::WebSocketLayer): that of the inner service, or a short text
+    /// about why there is no WebSocket.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,

@@ -69,6 +69,8 @@ impl<S> Layer<S> for Http2Layer {
 }
 
 /// The service of a [`Http2Layer`].
+///
+/// [`Http2Layer`] has an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Http2Service<S> {
     inner: S,

@@ -43,6 +43,15 @@ impl<X, H> WebSocketLayer<X, H> {
     }
 
     /// Sets whom to let in, and all the rest that an [`Acceptor`] says.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use tower_realtime::{rt::Tokio, ws::{Acceptor, OriginPolicy, WebSocket, WebSocketLayer}};
+    ///
+    /// let layer = WebSocketLayer::new(Tokio, |socket: WebSocket, _: Parts| async { drop(socket) })
+    ///     .acceptor(Acceptor::new().origins(OriginPolicy::any()));
+    /// # let _ = layer;
+    /// ```
     pub fn acceptor(mut self, acceptor: Acceptor) -> Self {
         self.acceptor = acceptor;
         self

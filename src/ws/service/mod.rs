@@ -1,4 +1,19 @@
 //! WebSockets as a tower layer and as a tower service.
+//!
+//! ```
+//! use http::request::Parts;
+//! use tower::ServiceBuilder;
+//! use tower_realtime::{rt::Tokio, ws::{Acceptor, WebSocket, WebSocketLayer}};
+//!
+//! async fn handler(socket: WebSocket, head: Parts) {
+//!     println!("{} from {:?}", head.uri, socket.protocol());
+//! }
+//!
+//! let service = Acceptor::new().service(Tokio, handler); // all requests have to be for WebSockets
+//! let layer = WebSocketLayer::new(Tokio, handler); // the others go on to the service inside
+//! let both = ServiceBuilder::new().layer(layer).service(service);
+//! # let _ = both;
+//! ```
 
 mod body;
 mod check;

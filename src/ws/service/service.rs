@@ -103,6 +103,8 @@ where
 }
 
 /// The inner service of those that have none: it says what a WebSocket would have needed.
+///
+/// [`Acceptor::service`](crate::ws::Acceptor::service) has it inside.
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing(());
 

@@ -37,6 +37,20 @@ const LARGEST: usize = 64 << 10;
 
 impl WebSocket {
     /// This socket as a stream of bytes.
+    ///
+    /// ```
+    /// use futures_util::{AsyncReadExt, AsyncWriteExt};
+    /// use tower_realtime::ws::WebSocket;
+    ///
+    /// async fn ask(socket: WebSocket) -> std::io::Result<String> {
+    ///     let mut io = socket.into_io();
+    ///     io.write_all(b"HELP\r\n").await?;
+    ///     io.close().await?;
+    ///     let mut answer = String::new();
+    ///     io.read_to_string(&mut answer).await?;
+    ///     Ok(answer)
+    /// }
+    /// ```
     #[must_use]
     pub const fn into_io(self) -> ByteStream {
         ByteStream {

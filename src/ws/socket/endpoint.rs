@@ -31,6 +31,40 @@ use crate::{
 /// println!("closed with {}", closed.code());
 /// # }
 /// ```
+///
+/// Both ends of one, over a pipe in memory:
+///
+/// ```
+/// use std::time::Duration;
+/// use futures_util::future::join;
+/// use hyper_util::rt::TokioIo;
+/// use tower_realtime::{rt::Tokio, ws::{Endpoint, Heartbeat, Limits, Message, WebSocket, upgrade::HyperIo}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (ours, theirs) = tokio::io::duplex(1024);
+/// let server = Endpoint::server()
+///     .protocol("echo")
+///     .limits(Limits::new().message(1024))
+///     .heartbeat(Heartbeat::off())
+///     .close_timeout(Duration::from_secs(1))
+///     .timer(Tokio);
+/// let echo = server.serve(HyperIo::new(TokioIo::new(ours)), async |mut socket: WebSocket| {
+///     assert_eq!(socket.protocol(), Some("echo"));
+///     while let Ok(Some(message)) = socket.recv().await {
+///         let _ = socket.send(message).await;
+///     }
+/// });
+/// let mut client = Endpoint::client().open(HyperIo::new(TokioIo::new(theirs)));
+/// let ask = async {
+///     client.send("hello").await.expect("sent");
+///     assert_eq!(client.recv().await.expect("no error"), Some(Message::text("hello")));
+///     client.close(None).await
+/// };
+/// let (server, client) = join(echo, ask).await;
+/// assert!(server.is_clean() && client.is_clean());
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Endpoint {

@@ -22,6 +22,27 @@ use crate::ws::{Error, Message, MessageKind};
 /// read before it is taken. It is also a [`Stream`] of parts, and an [`AsyncRead`] of their bytes.
 ///
 /// When it is dropped, the rest of the message is read and dropped, and the next message is the next one.
+///
+/// ```
+/// use futures_util::{AsyncReadExt, StreamExt};
+/// use tower_realtime::ws::{self, MessageKind, WebSocket};
+///
+/// async fn upload(socket: &mut WebSocket) -> Result<Option<usize>, ws::Error> {
+///     let Some(mut message) = socket.recv_stream().await? else { return Ok(None) };
+///     if message.kind() == MessageKind::Text {
+///         return Ok(Some(0)); // dropped: the rest of it is read and dropped as well
+///     }
+///     let mut size = 0;
+///     while let Some(part) = message.part().await? {
+///         size += part.len();
+///     }
+///     Ok(Some(size))
+/// }
+/// # async fn as_others(mut message: ws::MessageReader<'_>, out: &mut Vec<u8>) {
+/// #     let _ = message.next().await;
+/// #     let _ = message.read_to_end(out).await;
+/// # }
+/// ```
 pub struct MessageReader<'a> {
     shared: &'a Shared,
     /// What drives the connection, when nobody else does.

@@ -36,6 +36,28 @@ use crate::ws::{CloseFrame, Closed, Error, Message, MessageKind, Outgoing};
 ///     sender.send("hello").await
 /// }
 /// ```
+///
+/// Whoever holds one can also wait for room, for the transport, and for the end:
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_realtime::ws::{self, CloseCode, MessageKind, Sender};
+///
+/// async fn report(sender: Sender, mut pages: impl Iterator<Item = Bytes>) -> Result<(), ws::Error> {
+///     sender.ready().await?; // before the work is done
+///     let mut message = sender.send_stream(MessageKind::Binary);
+///     for page in pages.by_ref() {
+///         message.write(page).await?;
+///     }
+///     message.finish().await?;
+///     sender.flush().await?;
+///     if !sender.is_closed() {
+///         sender.close(CloseCode::NORMAL).await;
+///     }
+///     println!("ended with {}", sender.closed().await.code());
+///     Ok(())
+/// }
+/// ```
 pub struct Sender {
     shared: Shared,
     /// What was sent through this one, for its `Sink`.
@@ -168,6 +190,21 @@ impl fmt::Debug for Sender {
 }
 
 /// The receiving part of a [split](super::WebSocket::split) socket.
+///
+/// ```
+/// use tower_realtime::ws::{self, Receiver};
+///
+/// async fn count(mut receiver: Receiver) -> Result<usize, ws::Error> {
+///     let mut bytes = 0;
+///     while let Some(mut message) = receiver.recv_stream().await? {
+///         while let Some(part) = message.part().await? {
+///             bytes += part.len();
+///         }
+///     }
+///     println!("ended with {}", receiver.closed().await.code());
+///     Ok(bytes)
+/// }
+/// ```
 pub struct Receiver {
     shared: Shared,
     taken: Taken,

@@ -44,6 +44,23 @@ use crate::{
 ///     Ok(())
 /// }
 /// ```
+///
+/// Many small messages at once, and how the connection ended:
+///
+/// ```
+/// use tower_realtime::ws::{self, WebSocket};
+///
+/// async fn burst(mut socket: WebSocket) -> Result<(), ws::Error> {
+///     socket.ready().await?;
+///     for n in 0..100 {
+///         socket.feed(format!("{n}")).await?;
+///     }
+///     socket.flush().await?; // one write for all of them
+///     println!("{:?}, {:?} there and back", socket.protocol(), socket.round_trip());
+///     println!("ended with {}", socket.closed().await.code());
+///     Ok(())
+/// }
+/// ```
 // Boxed, since an `async fn` holds its arguments twice.
 pub struct WebSocket(Box<Handle>);
 
@@ -272,6 +289,18 @@ impl WebSocket {
     /// closed: with 1013 when the error is, or is caused by, a reader that fell behind
     /// ([`topic::Lagged`](crate::topic::Lagged), and [`log::Missed`](crate::log::Missed) where events are gone), with
     /// 1011 otherwise, and when the stream panics. A second stream takes the place of the first.
+    ///
+    /// ```
+    /// use tower_realtime::{topic::Topic, ws::{self, Message, WebSocket}};
+    ///
+    /// async fn chat(socket: WebSocket, room: Topic<Message>) -> Result<(), ws::Error> {
+    ///     let mut socket = socket.feed_from(room.subscribe());
+    ///     while let Some(message) = socket.recv().await? {
+    ///         room.publish(message);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     #[must_use]
     pub fn feed_from<S, M, E>(self, stream: S) -> Self
     where

@@ -31,6 +31,19 @@ const FRAME: usize = 16 << 10;
 ///
 /// While it is in progress nothing but pings, pongs and a close can be sent: WebSocket has no other way to tell two
 /// messages apart.
+///
+/// ```
+/// use tower_realtime::ws::{self, MessageKind, WebSocket};
+///
+/// async fn answer(socket: &mut WebSocket, words: &[&'static str]) -> Result<(), ws::Error> {
+///     let mut message = socket.send_stream(MessageKind::Text);
+///     for word in words {
+///         message.write(*word).await?;
+///         message.flush().await?; // each is seen at once
+///     }
+///     message.finish().await
+/// }
+/// ```
 #[must_use = "a message that is not finished closes the connection"]
 pub struct MessageWriter<'a> {
     shared: &'a Shared,

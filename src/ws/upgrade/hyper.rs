@@ -45,6 +45,16 @@ pub(crate) fn extended_connect(extensions: &mut Extensions) {
 ///
 /// So everything that hyper can serve is a stream for [`Connector::over`](crate::ws::Connector::over), for
 /// instance `HyperIo::new(TokioIo::new(stream))`.
+///
+/// ```
+/// use hyper_util::rt::TokioIo;
+/// use tokio::net::TcpStream;
+/// use tower_realtime::ws::{Endpoint, WebSocket, upgrade::HyperIo};
+///
+/// fn socket(stream: TcpStream) -> WebSocket {
+///     Endpoint::client().open(HyperIo::new(TokioIo::new(stream)))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct HyperIo<T>(T);
 

@@ -30,6 +30,18 @@ impl Upgraded {
     ///
     /// A client may send its first frames right behind its request, and a server right behind its answer, so a
     /// parser of heads usually has read some of them.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use futures_util::{AsyncReadExt, io::Cursor};
+    /// use tower_realtime::ws::upgrade::Upgraded;
+    ///
+    /// let io = Cursor::new(b" and after".to_vec());
+    /// let mut upgraded = Upgraded::with_read_ahead(io, Bytes::from_static(b"before"));
+    /// let mut all = String::new();
+    /// smol::block_on(upgraded.read_to_string(&mut all)).expect("it reads");
+    /// assert_eq!(all, "before and after");
+    /// ```
     #[must_use]
     pub fn with_read_ahead(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
