@@ -1,8 +1,8 @@
 //! Connections that live, stall, break and come back for as long as it takes: `scripts/soak`.
 //!
 //! Every message is echoed, whole or in parts. In a life that ends well each one has to come back, in order; in one
-//! that is cut, those that came back have to be the first ones. At the end no task is left, and memory is what it was
-//! after the first half.
+//! that is cut, those that came back have to be the first ones. A third of them is compressed. At the end no task is
+//! left, and of the memory not one byte: the allocator is asked, for resident memory would tell of what it keeps.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 mod pipe;
 
 use std::{
+    alloc::System,
     env,
     sync::{
         Arc, Mutex,
@@ -22,7 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use pipe::pipe;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::{
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
@@ -30,7 +33,17 @@ use tokio::{
 use tower_realtime::ws::{
     CloseCode, CloseFrame, Endpoint, Error, Heartbeat, Limits, Message, MessageKind, Sender,
     WebSocket,
+    deflate::{self, Deflate},
 };
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes that are allocated and not freed.
+fn held() -> isize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated as isize - stats.bytes_deallocated as isize
+}
 
 /// Repeatable numbers.
 struct Random(u64);
@@ -55,6 +68,7 @@ struct World {
     pause: u64,
     servers: Mutex<Vec<AbortHandle>>,
     lives: AtomicU64,
+    compressed: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
     in_parts: AtomicU64,
@@ -71,7 +85,11 @@ fn limits() -> Limits {
         .message_time(Duration::from_secs(120))
 }
 
-fn endpoint(endpoint: Endpoint) -> Endpoint {
+fn endpoint(endpoint: Endpoint, deflate: Option<deflate::Agreed>) -> Endpoint {
+    let endpoint = match deflate {
+        Some(agreed) => endpoint.deflate(agreed),
+        None => endpoint,
+    };
     let beat = Heartbeat::new()
         .interval(Duration::from_secs(5))
         .timeout(Duration::from_secs(60));
@@ -81,6 +99,19 @@ fn endpoint(endpoint: Endpoint) -> Endpoint {
         // A busy machine is no fault of the peer.
         .close_timeout(Duration::from_secs(60))
         .timer(sleep)
+}
+
+/// What server and client have agreed on: nothing, or compression with a window that goes on or does not.
+fn agreed(random: &mut Random) -> [Option<deflate::Agreed>; 2] {
+    let ours = match random.below(6) {
+        0 => Deflate::new(),
+        1 => Deflate::new().send_context_takeover(false),
+        _ => return [None, None],
+    };
+    let headers = |value: HeaderValue| HeaderMap::from_iter([(SEC_WEBSOCKET_EXTENSIONS, value)]);
+    let server = deflate::answer(&ours, &headers(deflate::offer(&ours))).unwrap();
+    let client = deflate::check(&ours, &headers(server.header())).unwrap();
+    [Some(server), client]
 }
 
 /// Sends back what comes, whole or in parts.
@@ -147,10 +178,15 @@ async fn live(life: u64, world: &Arc<World>) {
     // Only who takes messages in parts takes those over the limit of whole ones.
     let whole = random.one_in(2);
     let large = if whole { 29_000 } else { 200_000 };
-    let serve = endpoint(Endpoint::server()).serve(near, move |socket| echo(socket, whole));
+    let [serving, asking] = agreed(&mut random);
+    if serving.is_some() {
+        world.compressed.fetch_add(1, Relaxed);
+    }
+    let serve =
+        endpoint(Endpoint::server(), serving).serve(near, move |socket| echo(socket, whole));
     let server = tokio::spawn(serve);
     world.servers.lock().unwrap().push(server.abort_handle());
-    let (sender, mut receiver, driving) = endpoint(Endpoint::client()).open(far).split();
+    let (sender, mut receiver, driving) = endpoint(Endpoint::client(), asking).open(far).split();
     let driving = tokio::spawn(driving);
     let count = 1 + random.below(40);
     let reset_at = if random.one_in(5) {
@@ -279,43 +315,61 @@ async fn round(first: u64, connections: u64, time: Duration, world: &Arc<World>)
     world.stop.store(false, Relaxed);
 }
 
-#[test]
-fn lives_leave_nothing_behind() {
-    let (seconds, connections) = (number("SOAK_SECONDS", 1), number("SOAK_CONNECTIONS", 40));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Waits until nobody is left, and says how many are, and what they hold.
+async fn rest(world: &World) -> (usize, isize) {
+    *world.servers.lock().unwrap() = Vec::new();
+    let metrics = tokio::runtime::Handle::current().metrics();
+    // The last to be dropped are those that were told to end.
+    for _ in 0..600 {
+        if metrics.num_alive_tasks() == 0 {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    (metrics.num_alive_tasks(), held())
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn lives_leave_nothing_behind() {
+    let (seconds, connections) = (number("SOAK_SECONDS", 1), number("SOAK_CONNECTIONS", 40));
     // Many connections are slower ones, so that one machine carries them.
     let pause = (connections * 3).clamp(200, 6000);
-    let world = Arc::new(World {
-        pause,
-        ..World::default()
-    });
+    let world = || {
+        Arc::new(World {
+            pause,
+            ..World::default()
+        })
+    };
+    // What a process makes once is made now.
+    runtime().block_on(round(1 << 30, 20, Duration::from_millis(100), &world()));
+    println!("some lives to begin with");
+    let world = world();
+    let start = held();
     let half = Duration::from_secs(seconds).div_f64(2.0);
-    let (start, end, tasks) = runtime.block_on(async {
+    let runtime = runtime();
+    let (first, second) = runtime.block_on(async {
         round(1, connections, half, &world).await;
-        // What threads and the allocator keep is there after the first half; a leak grows in the second.
-        let start = resident();
-        println!("{start} KiB after {} lives", world.lives.load(Relaxed));
+        let first = (rest(&world).await, resident());
         round(1 << 32, connections, half, &world).await;
-        world.servers.lock().unwrap().clear();
-        // The last to be dropped are those that were told to end.
-        let metrics = tokio::runtime::Handle::current().metrics();
-        for _ in 0..600 {
-            if metrics.num_alive_tasks() == 0 {
-                break;
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        (start, resident(), metrics.num_alive_tasks())
+        (first, (rest(&world).await, resident()))
     });
+    drop(runtime);
+    // Before anything is printed: the harness keeps it.
+    let more_at_the_end = held() - start;
     let load = |count: &AtomicU64| count.load(Relaxed);
     println!(
-        "{} lives on {connections} connections in {seconds} s: {} messages ({} in parts), {} bytes; {} stalls, \
-         {} resets, {} restarts, {} lives cut",
+        "{} lives ({} compressed) on {connections} connections in {seconds} s: {} messages ({} in parts), {} bytes; \
+         {} stalls, {} resets, {} restarts, {} lives cut",
         load(&world.lives),
+        load(&world.compressed),
         load(&world.messages),
         load(&world.in_parts),
         load(&world.bytes),
@@ -324,7 +378,20 @@ fn lives_leave_nothing_behind() {
         load(&world.restarts),
         load(&world.cut),
     );
-    println!("{start} KiB after the first half, {end} KiB at the end, {tasks} tasks left");
-    assert_eq!(tasks, 0, "a task is stuck");
-    assert!(end <= start + start / 4 + 4096, "memory grew");
+    // Each of two threads keeps buffers to lend, four idle compressors and four inflaters at most.
+    let kept = 2 * (2 << 20);
+    for (half, ((tasks, held), resident)) in [("first", first), ("second", second)] {
+        let more = held - start;
+        println!(
+            "after the {half} half: {tasks} tasks, {more} bytes more than before, {resident} KiB resident"
+        );
+        assert_eq!(tasks, 0, "a task is stuck");
+        assert!(more <= kept, "more than threads keep");
+    }
+    println!("at the end: {more_at_the_end} bytes more than before");
+    assert_eq!(more_at_the_end, 0, "memory is not given back");
+    assert!(
+        second.1 <= first.1 + first.1 / 4 + 4096,
+        "resident memory grew"
+    );
 }
