@@ -6,7 +6,9 @@ mod script;
 use std::time::Duration;
 
 use script::{Clock, Far, Frame, Near, Run, transport};
-use tower_realtime::ws::{self, CloseCode, CloseFrame, Closed, ClosedBy, Endpoint, WebSocket};
+use tower_realtime::ws::{
+    self, CloseCode, CloseFrame, Closed, ClosedBy, Endpoint, Heartbeat, WebSocket,
+};
 
 async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
     while let Some(message) = socket.recv().await? {
@@ -386,6 +388,72 @@ fn recv_completes_the_close_before_it_says_none() {
         let (message, _socket) = run.output.unwrap();
         assert_eq!(message, None);
     }
+}
+
+/// RFC 6455, section 7.1.7: the peer is told before the one who receives is, who may drop the socket at once.
+#[test]
+fn a_client_has_told_the_peer_what_it_did_before_it_sees_the_error() {
+    let (text, begun) = (Frame::text("before").plain(), Frame::new(0x01, "begun"));
+    let bad = Frame::new(0xa1, "a reserved bit").plain();
+    let close = Frame::close(1002, "a reserved bit is set");
+    for in_parts in [false, true] {
+        let (near, far) = transport();
+        let mut socket = Endpoint::client()
+            .timer(Clock::default().timer())
+            .open(near);
+        let mut run = Run::new(async move {
+            let message = socket.recv().await.unwrap().unwrap();
+            socket.send(message).await.unwrap();
+            if !in_parts {
+                return socket.recv().await.unwrap_err();
+            }
+            let mut message = socket.recv_stream().await.unwrap().unwrap();
+            assert_eq!(message.part().await.unwrap(), Some("begun".into()));
+            message.part().await.unwrap_err()
+        });
+        far.room(6 + 3);
+        far.send(&text);
+        if in_parts {
+            far.send(begun.plain());
+            run.go();
+        }
+        far.send(&bad);
+        run.go();
+        assert!(!run.is_done(), "nothing is out, in parts: {in_parts}");
+        far.room(None);
+        run.go();
+        assert_eq!(far.frames(), [Frame::text("before"), close.clone()]);
+        assert!(far.is_shut());
+        assert!(
+            !run.is_done(),
+            "the peer's end has not come, in parts: {in_parts}"
+        );
+        far.end();
+        run.go();
+        assert!(run.output.unwrap().is_protocol(), "in parts: {in_parts}");
+    }
+}
+
+/// Nothing is expected of a peer that fell silent: who reconnects does so at once.
+#[test]
+fn a_client_does_not_wait_for_a_silent_peer() {
+    let ((near, far), clock) = (transport(), Clock::default());
+    let beat = Heartbeat::new()
+        .interval(Duration::from_secs(10))
+        .timeout(Duration::from_secs(10));
+    let mut socket = Endpoint::client()
+        .timer(clock.timer())
+        .heartbeat(beat)
+        .open(near);
+    let mut run = Run::new(async move { socket.recv().await });
+    run.go();
+    for _ in 0..20 {
+        assert!(!run.is_done());
+        clock.turn(Duration::from_secs(1));
+        run.go();
+    }
+    assert!(run.output.unwrap().unwrap_err().is_timeout());
+    assert_eq!(far.frames().len(), 2, "a ping and a close");
 }
 
 #[test]

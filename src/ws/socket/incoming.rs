@@ -149,8 +149,13 @@ impl State {
 }
 
 impl Shared {
-    /// The next part of the message that was taken. The caller is woken when there is one.
-    pub(super) fn poll_part(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    /// The next part of the message that was taken. The caller is woken when there is one. The `patient` see the end
+    /// once the close is complete.
+    pub(super) fn poll_part(
+        &self,
+        patient: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
         self.update(|state| {
             let Some(parts) = &mut state.parts else {
                 return Poll::Ready(Ok(None));
@@ -163,6 +168,11 @@ impl Shared {
                 return Poll::Ready(Ok(None));
             }
             if state.input_ended {
+                state.answering = false;
+                if patient && state.is_completing() {
+                    state.wait(cx);
+                    return Poll::Pending;
+                }
                 state.parts = None;
                 return Poll::Ready(Err(state.error.take().unwrap_or_else(Error::cut)));
             }

@@ -104,10 +104,11 @@ impl<'a> MessageReader<'a> {
         if !self.open {
             return Poll::Ready(Ok(None));
         }
-        let mut part = self.shared.poll_part(cx);
+        let patient = self.driver.is_some();
+        let mut part = self.shared.poll_part(patient, cx);
         if let (Poll::Pending, Some(driver)) = (&part, &mut self.driver) {
             let _ = driver.poll_drive(cx);
-            part = self.shared.poll_part(cx);
+            part = self.shared.poll_part(patient, cx);
         }
         self.open = matches!(part, Poll::Pending | Poll::Ready(Ok(Some(_))));
         part

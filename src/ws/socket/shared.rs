@@ -165,6 +165,10 @@ impl Shared {
             state.answering = false;
             state.wanted = taken.parts;
             if state.input_ended {
+                if taken.patient && state.is_completing() {
+                    state.wait(cx);
+                    return Poll::Pending;
+                }
                 return Poll::Ready(state.error.take().map_or(Ok(None), Err));
             }
             state.declined |= !taken.parts && state.offer.take_if(|offer| offer.held).is_some();
@@ -310,7 +314,9 @@ pub(super) struct Taken {
     /// How many they were, and of how many bytes.
     pub(super) weight: (usize, usize),
     /// The one in progress would be taken in parts.
-    parts: bool,
+    pub(super) parts: bool,
+    /// The end is given out once the close is complete.
+    pub(super) patient: bool,
 }
 
 /// How a message that is taken in parts begins.
@@ -370,6 +376,14 @@ impl State {
             || ((self.close.is_some() || self.handles == 0) && !self.output_ended)
             || self.feed.is_some()
             || self.may_answer_end()
+    }
+
+    /// Whether the close goes on, with a peer that can be expected to take part.
+    ///
+    /// Who drives the connection by asking for messages stops when it sees the end. A transport that is dropped then
+    /// may take along what the peer is told: over HTTP/2 what has not left yet, over TCP what it has not read.
+    pub(super) fn is_completing(&self) -> bool {
+        self.closed.is_none() && !self.error.as_ref().is_some_and(Error::is_timeout)
     }
 
     /// Whether there is nothing more to receive, not even an error.

@@ -77,9 +77,13 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let driver = Driver::new(io, params);
+    let taken = Taken {
+        patient: true,
+        ..Taken::default()
+    };
     WebSocket(Box::new(Handle {
         shared: driver.shared.clone(),
-        taken: Taken::default(),
+        taken,
         driver: Some(Box::new(driver)),
     }))
 }
@@ -113,7 +117,8 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// Once, when the peer broke a rule or fell silent, or the transport failed. It is `None` after that.
+    /// Once, when the peer broke a rule or fell silent, or the transport failed. It is `None` after that. A socket
+    /// that is driven by its own methods has told the peer by then what it did.
     ///
     /// # Cancel safety
     ///
@@ -337,7 +342,9 @@ impl WebSocket {
     #[must_use = "without its driver the connection is gone"]
     pub fn split(mut self) -> (Sender, Receiver, Driving) {
         let driver = self.0.driver.take();
-        let taken = std::mem::take(&mut self.0.taken);
+        let mut taken = std::mem::take(&mut self.0.taken);
+        // Whoever drives goes on when nobody receives.
+        taken.patient = false;
         (
             Sender::new(&self.0.shared),
             Receiver::new(&self.0.shared, taken),
@@ -386,11 +393,6 @@ impl WebSocket {
         if received.is_pending() && self.drive(cx) {
             received = self.0.shared.poll_recv(&mut self.0.taken, cx);
         }
-        // Who sees the end drops the socket, and over HTTP/2 a transport that is dropped takes the close frame with it
-        // that has not left yet: so the end is given out once it is complete.
-        if matches!(received, Poll::Ready(Ok(None))) && self.0.driver.is_some() {
-            ready!(self.poll_closed(cx));
-        }
         received
     }
 
@@ -398,9 +400,6 @@ impl WebSocket {
         let mut received = self.0.shared.poll_recv_parts(&mut self.0.taken, cx);
         if received.is_pending() && self.drive(cx) {
             received = self.0.shared.poll_recv_parts(&mut self.0.taken, cx);
-        }
-        if matches!(received, Poll::Ready(Ok(None))) && self.0.driver.is_some() {
-            ready!(self.poll_closed(cx));
         }
         received
     }
