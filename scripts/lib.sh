@@ -66,6 +66,27 @@ serve() {
   printf -v "${variable}_log" %s "$log"
 }
 
+# free_ports COUNT: ports that were free a moment ago.
+free_ports() {
+  python3 -c 'import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for each in sockets: each.bind(("127.0.0.1", 0))
+print(*(each.getsockname()[1] for each in sockets))' "$1"
+}
+
+# bridge FROM TO PROTOCOL: lets nghttpx listen on one port, for HTTP/1.1 and HTTP/2, and ask the other over PROTOCOL.
+bridge() {
+  nghttpx --conf=/dev/null --frontend="127.0.0.1,$1;no-tls" --backend="127.0.0.1,$2;;proto=$3" --workers=1 --single-process \
+    --log-level=ERROR --accesslog-file=/dev/null --errorlog-file=/dev/stderr 2>"$scratch/nghttpx.$1" &
+  servers+=("$!")
+  for _ in $(seq 200); do
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+    sleep 0.05
+  done
+  cat "$scratch/nghttpx.$1"
+  fail "nghttpx does not listen"
+}
+
 # suites: sets `suites` to a working copy of the shared conformance suites, or ends: with a failure in CI.
 suites() {
   local from=${CONFORMANCE:-$root/../shared/conformance}
