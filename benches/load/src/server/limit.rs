@@ -7,8 +7,9 @@ use std::{
     os::fd::OwnedFd,
 };
 
-use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use rustix::event::epoll::{self, EventData, EventFlags};
+
+use super::websocket::accept_head;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Write {
@@ -240,12 +241,7 @@ impl Server {
             "/pub" => Mode::Publisher,
             _ => Mode::Echo,
         };
-        let accept = derive_accept_key(key.as_bytes());
-        let head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-             sec-websocket-accept: {accept}\r\n\r\n"
-        );
-        self.reply(number, mode, &head)
+        self.reply(number, mode, &accept_head(key))
     }
 
     fn reply(&mut self, number: usize, mode: Mode, head: &str) -> Result<(), Box<dyn Error>> {
@@ -321,7 +317,7 @@ fn write_all(stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(found, _)| found.eq_ignore_ascii_case(name))
@@ -358,7 +354,7 @@ impl Frame {
     }
 }
 
-fn unmasked_head(first: u8, length: usize) -> Vec<u8> {
+pub(super) fn unmasked_head(first: u8, length: usize) -> Vec<u8> {
     let mut head = vec![first];
     match length {
         0..126 => head.push(length as u8),

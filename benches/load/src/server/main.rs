@@ -8,6 +8,7 @@ mod axum;
 mod batch;
 mod hyper;
 mod limit;
+mod tasks;
 mod websocket;
 
 use std::{error::Error, net::Ipv4Addr};
@@ -37,6 +38,7 @@ async fn on_tokio(name: &str, port: u16) -> Result<(), Box<dyn Error>> {
     match name {
         "axum" => axum::run(listener).await,
         "hyper" => hyper::run(listener).await,
+        "limit-tasks" => tasks::run(listener).await,
         _ => websocket::run(name, listener).await,
     }
 }

@@ -70,12 +70,7 @@ impl Opened {
         let key = head
             .lines()
             .find_map(|line| line.strip_prefix("sec-websocket-key: "))?;
-        let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-             sec-websocket-accept: {accept}\r\n\r\n"
-        );
-        stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.write_all(accept_head(key).as_bytes()).await.ok()?;
         Some(Self {
             stream,
             path,
@@ -83,6 +78,15 @@ impl Opened {
             batch,
         })
     }
+}
+
+/// The answer to an opening handshake.
+pub(super) fn accept_head(key: &str) -> String {
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-accept: {accept}\r\n\r\n"
+    )
 }
 
 /// What a socket is for.
