@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 /// 100 bytes, of which one is a mark to count events by.
-const EVENT: &str = r#"{"type":"price","symbol":"ABCDEF","bid":101.25,"ask":101.27,"ts":1234567890123,"pad":"xxxxxxxxxxx@"}"#;
+pub const EVENT: &str = r#"{"type":"price","symbol":"ABCDEF","bid":101.25,"ask":101.27,"ts":1234567890123,"pad":"xxxxxxxxxxx@"}"#;
 const MARK: u8 = b'@';
 
 /// `port`, `pid`; `n` receivers, `events` in a burst, `rounds` bursts, one each `period` ms or, with 0, each when the
@@ -184,7 +184,7 @@ impl Receiver {
 }
 
 /// Counts in bytes of a vector register's width: the compiler sees to it.
-fn marks(bytes: &[u8]) -> u64 {
+pub fn marks(bytes: &[u8]) -> u64 {
     let of_chunk = |chunk: &[u8]| chunk.iter().map(|&byte| u8::from(byte == MARK)).sum::<u8>();
     bytes
         .chunks(128)

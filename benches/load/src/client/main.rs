@@ -4,6 +4,7 @@
 //! too. The server's processor time comes from its process, so it does not matter how slow the client is as long as
 //! `client_busy` stays below 1.
 
+mod carried;
 mod connection;
 mod deflate;
 mod echo;
@@ -25,10 +26,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let line = match measure.as_str() {
         "sse-fan-out" => fan_out::run(&options, fan_out::Kind::EventStream)?,
         "ws-fan-out" => fan_out::run(&options, fan_out::Kind::WebSocket)?,
+        "sse-carried" => carried::run(&options)?,
         "ws-echo" => echo::run(&options)?,
         "ws-deflate" => deflate::run(&options)?,
         "idle" => idle::run(&options)?,
-        _ => return Err("sse-fan-out, ws-fan-out, ws-echo, ws-deflate or idle".into()),
+        _ => {
+            return Err("sse-fan-out, ws-fan-out, sse-carried, ws-echo, ws-deflate or idle".into());
+        }
     };
     println!("{line}");
     Ok(())

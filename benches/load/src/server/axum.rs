@@ -16,16 +16,27 @@ use axum::{
     serve::ListenerExt,
 };
 use futures_util::{Stream, StreamExt};
+use hyper_util::service::TowerToHyperService;
 use tokio::{net::TcpListener, sync::broadcast};
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::QUEUE;
+use super::{QUEUE, carrier};
 
 type Events = broadcast::Sender<Arc<str>>;
 
 pub async fn run(listener: TcpListener) -> Result<(), Box<dyn Error>> {
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    Ok(axum::serve(listener, app()).await?)
+}
+
+/// The same for both versions of HTTP, behind TLS where there is a certificate.
+pub async fn carried(listener: TcpListener, pair: &[String]) -> Result<(), Box<dyn Error>> {
+    carrier::run(listener, pair, TowerToHyperService::new(app())).await
+}
+
+fn app() -> Router {
     let (events, _) = broadcast::channel::<Arc<str>>(QUEUE);
-    let app = Router::new()
+    Router::new()
         .route("/sse", get(sse))
         .route("/pub/{count}", post(publish))
         .route("/echo", get(|upgrade| socket(upgrade, echo)))
@@ -41,9 +52,7 @@ pub async fn run(listener: TcpListener) -> Result<(), Box<dyn Error>> {
                 socket(upgrade, |socket| send(socket, events))
             }),
         )
-        .with_state(events);
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    Ok(axum::serve(listener, app).await?)
+        .with_state(events)
 }
 
 async fn sse(State(events): State<Events>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

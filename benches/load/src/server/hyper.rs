@@ -16,9 +16,16 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::broadcast};
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::QUEUE;
+use super::{QUEUE, carrier};
 
 type Events = broadcast::Sender<Bytes>;
+
+/// The same for both versions of HTTP, behind TLS where there is a certificate.
+pub async fn carried(listener: TcpListener, pair: &[String]) -> Result<(), Box<dyn Error>> {
+    let (events, _) = broadcast::channel(QUEUE);
+    let service = service_fn(move |request| answer(events.clone(), request));
+    carrier::run(listener, pair, service).await
+}
 
 pub async fn run(listener: TcpListener) -> Result<(), Box<dyn Error>> {
     let (events, _) = broadcast::channel(QUEUE);

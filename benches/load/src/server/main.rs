@@ -1,4 +1,4 @@
-//! The others, and the limits of the machine: `server NAME PORT`. Each has one thread, and listens on loopback only.
+//! The others, and the limits of the machine: `server NAME PORT [CERTIFICATE KEY]`. Each has one thread, and listens on loopback only.
 //!
 //! `GET /sse` is an event stream and `POST /pub/K` publishes its body K times; `/echo`, `/sub` and `/pub` are
 //! WebSockets: one sends back, one receives what the other's clients send.
@@ -6,6 +6,7 @@
 mod actix;
 mod axum;
 mod batch;
+mod carrier;
 mod hyper;
 mod limit;
 mod tasks;
@@ -17,8 +18,8 @@ use tokio::net::{TcpListener, TcpSocket};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [name, port] = arguments.as_slice() else {
-        return Err("server NAME PORT".into());
+    let [name, port, pair @ ..] = arguments.as_slice() else {
+        return Err("server NAME PORT [CERTIFICATE KEY]".into());
     };
     let port = port.parse()?;
     match name.as_str() {
@@ -29,15 +30,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
-            .block_on(on_tokio(name, port)),
+            .block_on(on_tokio(name, port, pair)),
     }
 }
 
-async fn on_tokio(name: &str, port: u16) -> Result<(), Box<dyn Error>> {
+async fn on_tokio(name: &str, port: u16, pair: &[String]) -> Result<(), Box<dyn Error>> {
     let listener = listen(port)?;
     match name {
         "axum" => axum::run(listener).await,
         "hyper" => hyper::run(listener).await,
+        "axum-carried" => axum::carried(listener, pair).await,
+        "hyper-carried" => hyper::carried(listener, pair).await,
         "limit-tasks" => tasks::run(listener).await,
         _ => websocket::run(name, listener).await,
     }
