@@ -4,6 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -49,7 +50,7 @@ impl<S> LifecycleService<S> {
 impl<S, B, R> Service<Request<B>> for LifecycleService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    R: Body,
+    R: Body<Data = Bytes>,
 {
     type Response = Response<StreamBody<R>>;
     type Error = S::Error;

@@ -186,11 +186,7 @@ impl StreamGuard {
     #[inline]
     pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closing> {
         let this = &mut *self.0;
-        let is_known = this
-            .waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(cx.waker()));
-        if !is_known {
+        if !this.wakes(cx.waker()) {
             this.listen(cx.waker());
         }
         if this.life.has_news() {
@@ -229,15 +225,13 @@ impl StreamGuard {
     /// [`EndReason::Panicked`].
     #[inline]
     pub fn within<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let record = &mut self.0.record;
-        record.inside = true;
-        let result = if record.span.is_disabled() {
+        self.0.record.inside = true;
+        let result = if self.0.record.span.is_disabled() {
             run()
         } else {
-            let _entered = record.span.enter();
-            run()
+            self.0.record.run(run)
         };
-        record.inside = false;
+        self.0.record.inside = false;
         result
     }
 
@@ -253,6 +247,12 @@ impl StreamGuard {
         if let (Some(tally), Some(reason)) = (&record.tally, record.ordered) {
             tally.end(reason);
         }
+    }
+
+    /// Whether [`poll_close`](Self::poll_close) would do anything.
+    #[inline]
+    pub(crate) fn has_news(&self, cx: &Context<'_>) -> bool {
+        !self.0.wakes(cx.waker()) || self.0.life.has_news()
     }
 
     /// Like [`end`](Self::end), for an owner that cannot give the guard away.
@@ -305,6 +305,12 @@ impl StreamGuard {
 }
 
 impl Inner {
+    #[inline]
+    fn wakes(&self, waker: &Waker) -> bool {
+        let known = self.waker.as_ref();
+        known.is_some_and(|known| known.will_wake(waker))
+    }
+
     /// Registered before looking: an order that comes in between wakes this task.
     #[cold]
     fn listen(&mut self, waker: &Waker) {
@@ -453,6 +459,13 @@ impl Drop for Inner {
 }
 
 impl Record {
+    /// Apart, so that a stream whose span nobody sees does not make room for it.
+    #[inline(never)]
+    fn run<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _entered = self.span.enter();
+        run()
+    }
+
     fn report(&mut self) {
         if self.kind.is_none() {
             return;

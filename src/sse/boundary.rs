@@ -45,6 +45,7 @@ impl Boundary {
         }
     }
 
+    #[inline(never)]
     fn walk(&mut self, bytes: &[u8]) {
         // Three line-end bytes lead to one state from anywhere, and any other byte leads to `Line`.
         let tail = match bytes.len().checked_sub(3) {
