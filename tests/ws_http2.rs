@@ -1,8 +1,10 @@
-//! What goes over a real connection of hyper's: its settings, and bytes that come before they are asked for.
+//! What goes over a real connection of hyper's: its settings, bytes that come before they are asked for, and a server
+//! that keeps its connections.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     convert::Infallible,
+    error::Error,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Empty;
+use http_body_util::{Empty, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -37,8 +39,7 @@ fn serve(stream: DuplexStream, extended_connect: bool) -> Arc<AtomicUsize> {
     let count = Arc::clone(&asked);
     let service = service_fn(move |request: Request<Incoming>| {
         count.fetch_add(1, Ordering::Relaxed);
-        let answer = Acceptor::new()
-            .upgrade::<_, http_body_util::Full<Bytes>, _, _, _>(request, Tokio, echo);
+        let answer = Acceptor::new().upgrade::<_, Full<Bytes>, _, _, _>(request, Tokio, echo);
         async { Ok::<_, Infallible>(answer) }
     });
     tokio::spawn(async move {
@@ -100,4 +101,26 @@ async fn frames_right_behind_the_request_are_read() {
         near.read_exact(&mut frame).await.unwrap();
         assert_eq!(frame, [0x81, 2, b'h', b'i'], "{cut}");
     }
+}
+
+/// hyper's own guides serve without upgrades: the answer is 101, and then there is no connection.
+#[tokio::test]
+async fn a_server_without_upgrades_is_told_what_is_missing() {
+    const REQUEST: &[u8] =
+        b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+    let (mut near, far) = duplex(1 << 16);
+    let (opened, mut open) = tokio::sync::mpsc::unbounded_channel();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (answer, socket) = Acceptor::new().accept::<_, Full<Bytes>>(request).unwrap();
+        assert!(opened.send(socket).is_ok());
+        async { Ok::<_, Infallible>(answer) }
+    });
+    near.write_all(REQUEST).await.unwrap();
+    let server = hyper::server::conn::http1::Builder::new();
+    tokio::spawn(server.serve_connection(TokioIo::new(far), service));
+    let error = open.recv().await.unwrap().await.unwrap_err();
+    assert!(error.is_io(), "{error}");
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains("with_upgrades"), "{cause}");
 }

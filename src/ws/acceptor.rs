@@ -209,7 +209,7 @@ impl Acceptor {
     ) -> Result<
         (
             Response<R>,
-            impl Future<Output = Result<WebSocket, Error>> + Send + 'static,
+            impl Future<Output = Result<WebSocket, Error>> + Send + 'static + use<B, R>,
         ),
         Rejection,
     >

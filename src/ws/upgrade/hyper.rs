@@ -14,16 +14,27 @@ use hyper::{
 };
 
 use super::{ConnectProtocol, OnUpgrade, Upgraded, protocol};
+use crate::trace::warn;
 
 /// The upgrade that comes with a message: ours, or else hyper's.
 pub(crate) fn take_upgrade(extensions: &mut Extensions) -> Option<OnUpgrade> {
     extensions.remove::<OnUpgrade>().or_else(|| {
         let theirs = extensions.remove::<upgrade::OnUpgrade>()?;
         Some(OnUpgrade::new(async {
-            let connection = theirs.await.map_err(io::Error::other)?;
+            let connection = theirs.await.map_err(why)?;
             Ok(Upgraded::new(HyperIo::new(connection)))
         }))
     })
+}
+
+/// The commonest mistake with plain hyper shows only after the answer has left, and hyper does not say how to mend it.
+fn why(error: hyper::Error) -> io::Error {
+    if !error.is_user() {
+        return io::Error::other(error);
+    }
+    warn!("a WebSocket was answered on a connection that hyper keeps: `with_upgrades` is missing");
+    let hint = "hyper keeps its connections: `with_upgrades` is missing";
+    io::Error::new(io::ErrorKind::Unsupported, hint)
 }
 
 /// Puts the `:protocol` that comes with a request where we look for it.
