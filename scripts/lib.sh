@@ -66,11 +66,17 @@ serve() {
   printf -v "${variable}_log" %s "$log"
 }
 
-# free_ports COUNT: ports that were free a moment ago.
+# free_ports COUNT: ports that are free, and that no outgoing connection is given meanwhile.
 free_ports() {
-  python3 -c 'import socket, sys
-sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
-for each in sockets: each.bind(("127.0.0.1", 0))
+  python3 -c 'import random, socket, sys
+sockets = []
+while len(sockets) < int(sys.argv[1]):
+    each = socket.socket()
+    try:
+        each.bind(("127.0.0.1", random.randrange(20000, 32000)))
+        sockets.append(each)
+    except OSError:
+        pass
 print(*(each.getsockname()[1] for each in sockets))' "$1"
 }
 

@@ -35,6 +35,8 @@ CONTESTANTS = {
     "frames": SERVERS,
     "h2": ["ours", "axum", "yawc"],
     "autobahn-h2": ["ours", "axum", "yawc"],
+    # No other client here speaks WebSocket over HTTP/2.
+    "autobahn-client-h2": ["ours"],
     "clients": ["ours", "axum"],
     "browser-chromium": ["ours", "axum"],
     "browser-firefox": ["ours", "axum"],
@@ -152,6 +154,23 @@ def autobahn_h2(run, name):
         return autobahn(run, "server", f"ws://127.0.0.1:{port}/ws")
 
 
+def autobahn_client_h2(run, name):
+    """The suite listens at one port, and the client asks nghttpx at another."""
+    listens, bridge = free(), free()
+    options = ["--conf=/dev/null", "--workers=1", "--single-process", "--log-level=ERROR", "--accesslog-file=/dev/null"]
+    ways = [f"--frontend=127.0.0.1,{bridge};no-tls", f"--backend=127.0.0.1,{listens};;proto=http/1.1"]
+    client = os.path.join(os.path.dirname(run.out), "client")
+    with open(client, "w") as file:
+        file.write(f'#!/bin/sh\nexec "{run.ours}/echo_client" --http2 "ws://127.0.0.1:{bridge}/${{1#ws://*/}}"\n')
+    os.chmod(client, 0o755)
+    proxy = subprocess.Popen(["nghttpx", *options, *ways], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return autobahn(run, "client", client + " {url}", "--port", str(listens))
+    finally:
+        proxy.kill()
+        proxy.wait()
+
+
 def by_name(run, command, note):
     """A suite that writes name, verdict and notes as a list, and can run one case."""
     run.call(*command, "--json", run.out)
@@ -255,6 +274,7 @@ SUITES = {
     "frames": frames,
     "h2": h2,
     "autobahn-h2": autobahn_h2,
+    "autobahn-client-h2": autobahn_client_h2,
     "clients": clients,
     "browser-chromium": lambda run, name: browser(run, name, "chromium"),
     "browser-firefox": lambda run, name: browser(run, name, "firefox"),

@@ -155,6 +155,10 @@ const SUITES: &[(&str, &str)] = &[
         "Autobahn's cases 12 and 13 against a client",
     ),
     (
+        "autobahn-client-h2",
+        "Autobahn's cases 1 to 10 over HTTP/2 against a client, through nghttpx",
+    ),
+    (
         "autobahn-h2",
         "Autobahn's cases 1 to 10 over HTTP/2, through nghttpx",
     ),
@@ -427,7 +431,10 @@ const GROUPS: &[(&str, &[&str])] = &[
             "clients",
         ],
     ),
-    ("WebSocket clients", &["autobahn-client", "deflate-client"]),
+    (
+        "WebSocket clients",
+        &["autobahn-client", "autobahn-client-h2", "deflate-client"],
+    ),
     ("Decoders of event streams", &["decode"]),
     ("Event sources", &["behaviour"]),
 ];
