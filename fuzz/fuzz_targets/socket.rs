@@ -12,16 +12,43 @@ use std::{
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 use libfuzzer_sys::fuzz_target;
-use tower_realtime::ws::{CloseCode, Endpoint, Limits, Message, MessageKind, WebSocket};
+use tower_realtime::ws::{
+    CloseCode, Endpoint, Limits, Message, MessageKind, WebSocket,
+    deflate::{Deflate, answer, check, offer},
+};
 
 fuzz_target!(|data: &[u8]| {
     match data.split_first() {
-        Some((0, bytes)) => hostile(bytes),
-        Some((_, script)) => workload(script),
+        Some((0, bytes)) => hostile(bytes, Endpoint::server()),
+        Some((1, bytes)) => hostile(bytes, endpoints(Some(Deflate::new())).0),
+        Some((2, script)) => workload(script, endpoints(Some(Deflate::new().threshold(0)))),
+        Some((3, script)) => {
+            let deflate = Deflate::new()
+                .threshold(0)
+                .send_context_takeover(false)
+                .receive_context_takeover(false);
+            workload(script, endpoints(Some(deflate)));
+        }
+        Some((_, script)) => workload(script, endpoints(None)),
         None => {}
     }
 });
+
+/// A server and a client that have agreed on compression, or on none.
+fn endpoints(deflate: Option<Deflate>) -> (Endpoint, Endpoint) {
+    let Some(deflate) = deflate else {
+        return (Endpoint::server(), Endpoint::client());
+    };
+    let headers = |value: HeaderValue| HeaderMap::from_iter([(SEC_WEBSOCKET_EXTENSIONS, value)]);
+    let server = answer(&deflate, &headers(offer(&deflate))).expect("our own offer");
+    let client = check(&deflate, &headers(server.header())).expect("our own answer");
+    (
+        Endpoint::server().deflate(server),
+        Endpoint::client().deflate(client.expect("an agreement")),
+    )
+}
 
 /// The input, byte by byte; what comes after its end is patience.
 #[derive(Clone)]
@@ -40,6 +67,8 @@ impl Script {
 #[derive(Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
+    /// How many bytes went in and out.
+    moved: usize,
     ended: bool,
 }
 
@@ -82,6 +111,7 @@ impl AsyncRead for End {
                 for (to, from) in out.iter_mut().zip(pipe.bytes.drain(..count)) {
                     *to = from;
                 }
+                pipe.moved += count;
                 Poll::Ready(Ok(count))
             }
         }
@@ -100,6 +130,7 @@ impl AsyncWrite for End {
             0 => Poll::Pending,
             count => {
                 pipe.bytes.extend(&bytes[..count]);
+                pipe.moved += count;
                 Poll::Ready(Ok(count))
             }
         }
@@ -196,27 +227,29 @@ impl Side {
     }
 }
 
-fn workload(bytes: &[u8]) {
+fn workload(bytes: &[u8], (server, client): (Endpoint, Endpoint)) {
     let script = Script::new(bytes);
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
     let limits = Limits::new().queued_messages(3).queued_bytes(300);
-    let server = End {
+    let pipes = [there.clone(), back.clone()];
+    let moved = || -> usize { pipes.iter().map(|pipe| pipe.lock().unwrap().moved).sum() };
+    let near = End {
         from: there.clone(),
         to: back.clone(),
         script: script.clone(),
     };
-    let client = End {
+    let far = End {
         from: back,
         to: there,
         script: script.clone(),
     };
     let mut sides = [
         Side {
-            socket: Endpoint::server().limits(limits.clone()).open(server),
+            socket: server.limits(limits.clone()).open(near),
             expected: VecDeque::new(),
         },
         Side {
-            socket: Endpoint::client().limits(limits).open(client),
+            socket: client.limits(limits).open(far),
             expected: VecDeque::new(),
         },
     ];
@@ -273,12 +306,17 @@ fn workload(bytes: &[u8]) {
             }
         }
     }
+    // A large message takes many turns through a small pipe: it goes on while anything moves.
     let mut still = 0;
-    // A large message takes many turns through a small pipe.
-    while still < 400 {
+    while still < 8 {
+        let before = moved();
         let [server, client] = &mut sides;
         let came = server.recv(3, closing) | client.recv(3, closing);
-        still = if came { 0 } else { still + 1 };
+        still = if came || moved() > before {
+            0
+        } else {
+            still + 1
+        };
     }
     assert!(
         closing || sides.iter().all(|side| side.expected.is_empty()),
@@ -287,7 +325,7 @@ fn workload(bytes: &[u8]) {
 }
 
 /// Any bytes at a server that echoes.
-fn hostile(bytes: &[u8]) {
+fn hostile(bytes: &[u8], endpoint: Endpoint) {
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
     there.lock().unwrap().bytes.extend(bytes);
     there.lock().unwrap().ended = true;
@@ -296,13 +334,14 @@ fn hostile(bytes: &[u8]) {
         to: back.clone(),
         script: Script::new(&[]),
     };
-    let serve = Endpoint::server()
-        .limits(Limits::new().message(1000))
-        .serve(io, async |mut socket: WebSocket| {
+    let serve = endpoint.clone().limits(Limits::new().message(1000)).serve(
+        io,
+        async |mut socket: WebSocket| {
             while let Ok(Some(message)) = socket.recv().await {
                 let _ = socket.send(message).await;
             }
-        });
+        },
+    );
     until_end(serve, &back);
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
     there.lock().unwrap().bytes.extend(bytes);
@@ -317,7 +356,7 @@ fn hostile(bytes: &[u8]) {
         .fragments(4)
         .streamed(1000)
         .queued_bytes(50);
-    let serve = Endpoint::server()
+    let serve = endpoint
         .limits(limits)
         .serve(io, async |mut socket: WebSocket| {
             while let Ok(Some(mut message)) = socket.recv_stream().await {
