@@ -390,6 +390,42 @@ fn recv_completes_the_close_before_it_says_none() {
     }
 }
 
+/// Whoever is polled first, and whoever is woken: the task that drives is the one that waits for what it reads.
+#[test]
+fn a_client_can_be_split_and_joined_in_one_task() {
+    for driving_first in [true, false] {
+        let (socket, far) = client();
+        let mut run = Run::new(async move {
+            let (sender, mut receiver, driving) = socket.split();
+            let receive = async move {
+                let mut count = 0;
+                while let Some(message) = receiver.recv().await.unwrap() {
+                    sender.send(message).await.unwrap();
+                    sender.flush().await.unwrap();
+                    count += 1;
+                }
+                count
+            };
+            if driving_first {
+                futures_util::join!(driving, receive).1
+            } else {
+                futures_util::join!(receive, driving).0
+            }
+        });
+        for n in 0..3 {
+            run.go();
+            far.send(Frame::text(n.to_string()).plain());
+            run.go();
+            let echoed = far.frames();
+            assert_eq!(echoed, [Frame::text(n.to_string())], "{driving_first}");
+        }
+        far.send(Frame::close(1000, "").plain());
+        far.end();
+        run.go();
+        assert_eq!(run.output, Some(3), "{driving_first}");
+    }
+}
+
 /// RFC 6455, section 7.1.7: the peer is told before the one who receives is, who may drop the socket at once.
 #[test]
 fn a_client_has_told_the_peer_what_it_did_before_it_sees_the_error() {

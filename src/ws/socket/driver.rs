@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     time::Instant,
 };
 
@@ -141,19 +141,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
     }
 
-    /// Drives on its own, without a handler beside it.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Drives on its own, without a handler beside it. Whether this task waits for what has been done: it is not
+    /// woken, but awake.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let mut budget = Budget::new();
+        let mut due = false;
         self.begin();
         loop {
-            self.read(cx, &mut budget);
-            self.write(cx);
+            due |= self.read(cx, &mut budget);
+            due |= self.write(cx);
             match self.park(cx, &budget, false) {
                 Next::Again => {}
-                Next::Wait => return Poll::Pending,
+                Next::Wait => return due,
                 Next::Ended => {
                     self.end_guard();
-                    return Poll::Ready(());
+                    return due;
                 }
             }
         }

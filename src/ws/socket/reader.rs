@@ -107,7 +107,7 @@ impl<'a> MessageReader<'a> {
         let patient = self.driver.is_some();
         let mut part = self.shared.poll_part(patient, cx);
         if let (Poll::Pending, Some(driver)) = (&part, &mut self.driver) {
-            let _ = driver.poll_drive(cx);
+            driver.poll_drive(cx);
             part = self.shared.poll_part(patient, cx);
         }
         self.open = matches!(part, Poll::Pending | Poll::Ready(Ok(Some(_))));

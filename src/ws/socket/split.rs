@@ -304,7 +304,10 @@ impl Future for Driving {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         if let Some(driver) = &mut self.driver {
-            let _ = driver.poll_drive(cx);
+            // The others may be in this task, and have been polled before: in a `join!`, say.
+            if driver.poll_drive(cx) {
+                cx.waker().wake_by_ref();
+            }
         }
         self.shared.poll_closed(cx)
     }

@@ -90,11 +90,12 @@ where
 
 /// A [`Driver`] without the type of its transport.
 pub(super) trait Drive {
-    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Gives the driver a turn. Whether the task waits for what has been done, and has not been woken.
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> bool;
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Drive for Driver<T> {
-    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> bool {
         self.poll(cx)
     }
 }
@@ -443,7 +444,7 @@ impl WebSocket {
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0.driver {
             Some(driver) => {
-                let _ = driver.poll_drive(cx);
+                driver.poll_drive(cx);
                 true
             }
             None => false,

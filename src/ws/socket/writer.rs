@@ -242,7 +242,7 @@ impl<'a> MessageWriter<'a> {
     fn drive(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.driver {
             Some(driver) => {
-                let _ = driver.poll_drive(cx);
+                driver.poll_drive(cx);
                 true
             }
             None => false,
