@@ -78,7 +78,8 @@ impl Limits {
     /// A message that is over the limits of whole ones then waits, unread, until the handler comes for it:
     /// `recv_stream` takes it, `recv` refuses it as before. It is never held whole, so neither
     /// [`frame`](Self::frame) nor [`fragments`](Self::fragments) bound it. A handler that does not receive at all
-    /// keeps such a peer waiting, as it does with a full queue.
+    /// keeps such a peer waiting, as it does with a full queue. Of compressed messages it is not known in time which will
+    /// be taken in parts: these two then bound none of them, and their inflated size does.
     ///
     /// ```
     /// use tower_realtime::ws::Limits;
@@ -133,7 +134,6 @@ impl Limits {
                 let streamed = usize::try_from(streamed).unwrap_or(usize::MAX);
                 limits
                     .message(self.message.max(streamed))
-                    .frame(usize::MAX)
                     .fragments(u32::MAX)
             }
         }

@@ -8,4 +8,5 @@ mod random;
 #[path = "../support/script.rs"]
 mod script;
 mod socket;
+mod streams;
 mod support;

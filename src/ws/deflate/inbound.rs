@@ -72,7 +72,9 @@ enum Message {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     message: usize,
+    /// The longest frame of the peer, and the longest of those that are made of it.
     frame: usize,
+    fragment: usize,
     fragments: u32,
     ratio: Option<NonZeroU32>,
 }
@@ -83,11 +85,18 @@ impl Bounds {
             message,
             frame,
             fragments,
+            streamed,
             ..
         } = *limits;
         Self {
             message,
-            frame,
+            // Of a message that is taken in parts no frame is held.
+            frame: if streamed.is_some() {
+                usize::MAX
+            } else {
+                frame
+            },
+            fragment: frame,
             fragments,
             ratio,
         }
@@ -122,7 +131,7 @@ impl Inbound {
         if let State::Failed(fault) = self.state {
             return Err(fault);
         }
-        let mut out = Fragments::new(output, self.role == Role::Server, self.bounds.frame);
+        let mut out = Fragments::new(output, self.role == Role::Server, self.bounds.fragment);
         let mut used = 0;
         loop {
             match self.advance(&mut input[used..], &mut out) {

@@ -18,8 +18,9 @@ use crate::ws::{Error, Message, MessageKind};
 
 /// A message of the peer, in parts as they come. Made by [`WebSocket::recv_stream`](super::WebSocket::recv_stream).
 ///
-/// Parts have nothing to do with the frames of the peer: each is what has come, up to 64 KiB of it, and no more is
-/// read before it is taken. It is also a [`Stream`] of parts, and an [`AsyncRead`] of their bytes.
+/// Parts have nothing to do with the frames of the peer: each is what has come, up to about 64 KiB of it, and no more
+/// is read before it is taken. The first is all that came before anybody asked, as much as a whole message at most. It
+/// is also a [`Stream`] of parts, and an [`AsyncRead`] of their bytes.
 ///
 /// When it is dropped, the rest of the message is read and dropped, and the next message is the next one.
 ///
