@@ -37,6 +37,13 @@ impl Spawn for Smol {
         smol::spawn(task).detach();
     }
 
+    fn spawn_future<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        smol::spawn(future).detach();
+    }
+
     fn timer(&self) -> Option<DynTimer> {
         // One for all connections.
         static TIMER: LazyLock<DynTimer> = LazyLock::new(|| DynTimer::new(Smol));

@@ -22,6 +22,27 @@ pub trait Spawn {
     /// Starts `task` and returns at once.
     fn spawn(&self, task: Task);
 
+    /// Starts a future that is not in a box of its own.
+    ///
+    /// By default it is put into one. The named runtimes hold it where they hold the rest of the task, which is one
+    /// allocation less for each connection.
+    ///
+    /// ```
+    /// use tower_realtime::rt::{Spawn, Tokio};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// Tokio.spawn_future(async { println!("beside the others") });
+    /// # tokio::task::yield_now().await;
+    /// # });
+    /// ```
+    fn spawn_future<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        Self: Sized,
+    {
+        self.spawn(Box::pin(future));
+    }
+
     /// The timer of the same runtime, where it is known.
     ///
     /// The named runtimes know it, so that what they spawn has its time-outs and heartbeats without another

@@ -34,6 +34,13 @@ impl Spawn for Tokio {
         drop(tokio::spawn(task));
     }
 
+    fn spawn_future<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(tokio::spawn(future));
+    }
+
     fn timer(&self) -> Option<DynTimer> {
         // One for all connections.
         static TIMER: LazyLock<DynTimer> = LazyLock::new(|| DynTimer::new(Tokio));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     lifecycle::StreamGuard,
-    rt::{DynTimer, Spawn, Task, Timer},
+    rt::{DynTimer, Spawn, Timer},
     trace::{debug, warn},
 };
 
@@ -172,7 +172,7 @@ impl Acceptor {
         let (mut head, _) = request.into_parts();
         match self.start(&mut head, self.clock(&spawn)) {
             Ok((answer, upgrading)) => {
-                spawn.spawn(upgrading.serve(handler));
+                spawn.spawn_future(upgrading.serve(handler));
                 answer.into_response()
             }
             Err(rejection) => rejection.into_response(head.version),
@@ -315,7 +315,7 @@ impl Upgrading {
     }
 
     /// A task that drives the socket beside `handler`.
-    pub(crate) fn serve<H, F>(self, handler: H) -> Task
+    pub(crate) fn serve<H, F>(self, handler: H) -> impl Future<Output = ()> + Send + 'static
     where
         H: FnOnce(WebSocket) -> F + Send + 'static,
         F: Future<Output: Outcome> + Send + 'static,
@@ -327,19 +327,23 @@ impl Upgrading {
     ///
     /// `then` keeps the connection's future and what comes after it in the same place, so that an idle task is no
     /// larger than its larger half.
-    pub(crate) fn serve_or<H, F, E>(self, handler: H, failed: E) -> Task
+    pub(crate) fn serve_or<H, F, E>(
+        self,
+        handler: H,
+        failed: E,
+    ) -> impl Future<Output = ()> + Send + 'static
     where
         H: FnOnce(WebSocket) -> F + Send + 'static,
         F: Future<Output: Outcome> + Send + 'static,
         E: FnOnce(Error) + Send + 'static,
     {
-        Box::pin(self.connection().then(move |connection| match connection {
+        self.connection().then(move |connection| match connection {
             Ok((io, params)) => Either::Left(socket::serve(io, params, handler).map(drop)),
             Err(error) => {
                 debug!(%error, "a WebSocket was accepted and never came");
                 failed(error);
                 Either::Right(ready(()))
             }
-        }))
+        })
     }
 }

@@ -154,7 +154,7 @@ impl WebSocketUpgrade {
             Ok((answer, upgrading)) => {
                 let failed = self.failed.unwrap_or_else(|| Box::new(drop));
                 let failed = |error| failed(Error::new(error));
-                Tokio.spawn(upgrading.serve_or(handler, failed));
+                Tokio.spawn_future(upgrading.serve_or(handler, failed));
                 answer.into_response()
             }
             Err(rejection) => rejection.into_response(self.head.version),

@@ -93,7 +93,7 @@ where
             Ok((answer, upgrading)) => {
                 let handler = self.handler.clone();
                 let task = upgrading.serve(move |socket| handler(socket, head));
-                self.spawn.spawn(task);
+                self.spawn.spawn_future(task);
                 answer.into_response()
             }
             Err(rejection) => rejection.into_response(head.version),
