@@ -1,4 +1,4 @@
-//! RFC 7692, sections 5 and 7.1, as tables: offers to a server, answers to a client.
+//! RFC 7692, sections 5 and 7, as tables: offers to a server, answers to a client.
 #![allow(clippy::unwrap_used)]
 
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};

@@ -353,6 +353,8 @@ not pass, and when this file says something else than the tables.
 
 A test is `file::name` below `tests/` (or a path that begins with `src`); a case is the name of a suite and a pattern,
 with the number of cases that fit.
+Clauses and words were compared with RFC 6455 and RFC 8441, with the HTML standard as of 2025, and with what others quote
+of RFC 7692; what only follows from the text is a MUST here, too.
 ";
 
 fn summary(out: &mut String, clauses: &[Clause]) {

@@ -1,4 +1,4 @@
-//! Which parameters hold: the server's answer, the client's offer and its check of the answer (pure; RFC 7692, section 7.1).
+//! Which parameters hold: the server's answer, the client's offer and its check of the answer (pure; RFC 7692, sections 5 and 7).
 
 use std::error::Error;
 use std::fmt;
@@ -67,7 +67,7 @@ impl Error for InvalidAnswer {}
 
 /// Server: the first offer in the request's headers that we can take, if any.
 ///
-/// An offer with an unknown, repeated or invalid parameter is passed over (RFC 7692, section 7.1),
+/// An offer with an unknown, repeated or invalid parameter is passed over (RFC 7692, section 7),
 /// and so is one that asks us for a window of 8 bits, which zlib can't do.
 #[must_use]
 pub fn answer(deflate: &Deflate, request: &HeaderMap) -> Option<Agreed> {
