@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use super::CloseCode;
+
 /// What the peer did wrong, and the close code that is due for it.
 ///
 /// It travels inside a [`std::io::Error`] through whatever frames the messages;
@@ -21,37 +23,41 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    code: u16,
-    reason: &'static str,
+    pub(super) code: CloseCode,
+    pub(super) what: &'static str,
 }
 
 impl Fault {
-    pub(crate) const fn new(code: u16, reason: &'static str) -> Self {
-        Self { code, reason }
+    pub(super) const fn new(code: CloseCode, what: &'static str) -> Self {
+        Self { code, what }
     }
 
-    /// A violation of RFC 6455 or RFC 7692: 1002.
-    #[allow(dead_code, reason = "used only where a feature needs it")]
-    pub(crate) const fn protocol(reason: &'static str) -> Self {
-        Self::new(1002, reason)
+    /// A violation of RFC 6455 or RFC 7692.
+    pub(super) const fn protocol(what: &'static str) -> Self {
+        Self::new(CloseCode::PROTOCOL, what)
+    }
+
+    /// A frame or a message over its limit.
+    pub(super) const fn too_big(what: &'static str) -> Self {
+        Self::new(CloseCode::TOO_BIG, what)
     }
 
     /// The close code that is due (RFC 6455, section 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> u16 {
-        self.code
+        self.code.get()
     }
 
     /// What was wrong, in a few words; fits a close frame.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
-        self.reason
+        self.what
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason)
+        f.write_str(self.what)
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::codec::{Corrupt, Inflater};
 use super::fragment::Fragments;
 use super::frames::{self, Header, MAX_HEADER, Mask, Partial, RSV1, RSV2, RSV3};
-use crate::ws::{Limits, fault::Fault, socket::Role};
+use crate::ws::{CloseCode, Fault, Limits, socket::Role};
 
 /// Compressed bytes that are unmasked and inflated in one go.
 ///
@@ -213,7 +213,7 @@ impl Inbound {
         }
         self.frames += 1;
         if self.frames > self.bounds.fragments {
-            return Err(Fault::new(1008, "too many fragments"));
+            return Err(Fault::new(CloseCode::POLICY, "too many fragments"));
         }
         let packed = matches!(self.message, Message::Packed { .. });
         if packed {
@@ -260,7 +260,7 @@ impl Inbound {
             _ => {}
         }
         if header.length > self.bounds.frame as u64 {
-            return Err(Fault::new(1009, "frame too big"));
+            return Err(Fault::too_big("frame too big"));
         }
         self.count(header.length, 0)?;
         let Header {
@@ -415,14 +415,14 @@ impl Inbound {
         // Honest compressors add some bytes to what they can't compress, and to each flush;
         // the rest is a message that would take time for ever without growing.
         if *plain > limit || *wire > limit.saturating_add(limit / 8 + 16 * 1024) {
-            return Err(Fault::new(1009, "message too big"));
+            return Err(Fault::too_big("message too big"));
         }
         let ratio = self
             .bounds
             .ratio
             .map_or(u64::MAX, |ratio| u64::from(ratio.get()));
         if *plain > RATIO_FLOOR && *plain > wire.saturating_mul(ratio) {
-            return Err(Fault::new(1009, "message inflates too much"));
+            return Err(Fault::too_big("message inflates too much"));
         }
         Ok(())
     }
@@ -436,5 +436,5 @@ fn toggle(now: Packed, from: usize, piece: &mut [u8]) {
 }
 
 fn corrupt(_: Corrupt) -> Fault {
-    Fault::new(1007, "invalid deflate data")
+    Fault::new(CloseCode::INVALID_DATA, "invalid deflate data")
 }

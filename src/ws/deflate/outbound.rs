@@ -2,7 +2,7 @@
 
 use super::codec::{Compressor, Failed};
 use super::frames::{self, Header, MAX_HEADER, Mask, Partial, RSV1, RSV3};
-use crate::ws::fault::Fault;
+use crate::ws::{CloseCode, Fault};
 
 /// Marks a message whose payload is compressed already: it passes as it is.
 pub(crate) const COMPRESSED: u8 = RSV1;
@@ -287,5 +287,5 @@ const fn raw(left: u64) -> State {
 }
 
 fn failed(_: Failed) -> Fault {
-    Fault::new(1011, "compressor failed")
+    Fault::new(CloseCode::INTERNAL, "compressor failed")
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+pub(super) use crate::ws::Fault;
 use crate::ws::{CloseCode, CloseFrame, Text};
 
 /// A control frame (RFC 6455, section 5.5).
@@ -13,42 +14,18 @@ pub(super) enum Control {
     Close(Option<CloseFrame>),
 }
 
-/// A broken rule, and the code that it is closed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) code: CloseCode,
-    pub(super) what: &'static str,
-}
-
 /// The payload of a close frame (RFC 6455, section 5.5.1).
 pub(super) fn close(payload: &Bytes) -> Result<Option<CloseFrame>, Fault> {
     let [high, low, ..] = payload[..] else {
         return match payload.len() {
             0 => Ok(None),
-            _ => Err(protocol("half of a close code")),
+            _ => Err(Fault::protocol("half of a close code")),
         };
     };
     let code = CloseCode::new(u16::from_be_bytes([high, low]))
-        .ok_or_else(|| protocol("a close code that may not travel"))?;
+        .ok_or_else(|| Fault::protocol("a close code that may not travel"))?;
     let reason = Text::try_from(payload.slice(2..)).map_err(|_| NOT_UTF8)?;
     Ok(Some(CloseFrame::new(code).reason(reason)))
 }
 
-pub(super) const NOT_UTF8: Fault = Fault {
-    code: CloseCode::INVALID_DATA,
-    what: "text that is not UTF-8",
-};
-
-pub(super) const fn protocol(what: &'static str) -> Fault {
-    Fault {
-        code: CloseCode::PROTOCOL,
-        what,
-    }
-}
-
-pub(super) const fn too_big(what: &'static str) -> Fault {
-    Fault {
-        code: CloseCode::TOO_BIG,
-        what,
-    }
-}
+pub(super) const NOT_UTF8: Fault = Fault::new(CloseCode::INVALID_DATA, "text that is not UTF-8");

@@ -1,6 +1,6 @@
 //! Frame headers that come in pieces (RFC 6455, section 5.2). Pure.
 
-use super::control::{Fault, protocol};
+use super::control::Fault;
 
 pub(super) const CONTINUATION: u8 = 0;
 pub(super) const TEXT: u8 = 1;
@@ -75,14 +75,14 @@ impl Header {
 
     fn second_byte(&self, byte: u8) -> Result<(), Fault> {
         if byte & 0x80 != self.mask_bit {
-            return Err(protocol(if self.mask_bit == 0 {
+            return Err(Fault::protocol(if self.mask_bit == 0 {
                 "a masked frame of a server"
             } else {
                 "an unmasked frame of a client"
             }));
         }
         if self.bytes[0] & 0x0f >= CLOSE && byte & 0x7f > 125 {
-            return Err(protocol("a control frame of more than 125 bytes"));
+            return Err(Fault::protocol("a control frame of more than 125 bytes"));
         }
         Ok(())
     }
@@ -108,10 +108,10 @@ impl Header {
             short => (u64::from(short), 0, 2),
         };
         if left >> 63 != 0 {
-            return Err(protocol("a length of 64 bits"));
+            return Err(Fault::protocol("a length of 64 bits"));
         }
         if left < minimum {
-            return Err(protocol("a length in more bytes than it needs"));
+            return Err(Fault::protocol("a length in more bytes than it needs"));
         }
         let mut mask = [0; 4];
         if self.mask_bit != 0 {
@@ -129,14 +129,14 @@ impl Header {
 
 fn first_byte(byte: u8, inside: bool) -> Result<(), Fault> {
     if byte & 0x70 != 0 {
-        return Err(protocol("a reserved bit is set"));
+        return Err(Fault::protocol("a reserved bit is set"));
     }
     match byte & 0x0f {
-        CONTINUATION if !inside => Err(protocol("a continuation of nothing")),
-        TEXT | BINARY if inside => Err(protocol("a message inside of a message")),
+        CONTINUATION if !inside => Err(Fault::protocol("a continuation of nothing")),
+        TEXT | BINARY if inside => Err(Fault::protocol("a message inside of a message")),
         CONTINUATION | TEXT | BINARY => Ok(()),
         CLOSE | PING | PONG if byte & 0x80 != 0 => Ok(()),
-        CLOSE | PING | PONG => Err(protocol("a fragmented control frame")),
-        _ => Err(protocol("a reserved opcode")),
+        CLOSE | PING | PONG => Err(Fault::protocol("a fragmented control frame")),
+        _ => Err(Fault::protocol("a reserved opcode")),
     }
 }

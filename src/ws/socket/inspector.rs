@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{
     assembly::Assembly,
-    control::{Control, Fault, close, too_big},
+    control::{Control, Fault, close},
     header::{BINARY, Frame, Header, PING, PONG, TEXT},
 };
 use crate::ws::{CloseCode, Limits, Message, MessageKind};
@@ -268,15 +268,15 @@ impl Inspector {
         // What is never held whole may be larger, and in as many frames as it takes.
         if progress.taking != Taking::Whole && self.max_streamed > 0 {
             return if progress.size > self.max_streamed {
-                Err(too_big(OVER))
+                Err(Fault::too_big(OVER))
             } else {
                 Ok(())
             };
         }
         let fault = if self.frame.left > self.max_frame {
-            too_big("a frame over the limit")
+            Fault::too_big("a frame over the limit")
         } else if progress.size > self.max_message {
-            too_big(OVER)
+            Fault::too_big(OVER)
         } else if progress.fragments > self.max_fragments {
             Fault {
                 code: CloseCode::POLICY,

@@ -14,7 +14,7 @@ use super::{
     inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
 };
 use crate::ws::{
-    self, CloseCode, CloseFrame,
+    CloseFrame,
     deflate::DeflateIo,
     outgoing::{Form, Outgoing},
 };
@@ -266,12 +266,9 @@ impl End {
         // What lies below this may inspect the bytes as well.
         let below = error
             .get_ref()
-            .and_then(|cause| cause.downcast_ref::<ws::Fault>());
+            .and_then(|cause| cause.downcast_ref::<Fault>());
         if let Some(fault) = below {
-            return Self::Fault(Fault {
-                code: CloseCode::new(fault.close_code()).unwrap_or(CloseCode::PROTOCOL),
-                what: fault.reason(),
-            });
+            return Self::Fault(*fault);
         }
         match error.kind() {
             Kind::BrokenPipe
