@@ -3,8 +3,12 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex},
-    task::Poll,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -79,8 +83,131 @@ async fn many_senders_wait_and_all_arrive() {
         .map(|event| data(Some(event)).trim()[6..].parse::<u64>().unwrap())
         .collect()
         .await;
+    for sender in 0..20 {
+        let of_one: Vec<_> = seen.iter().filter(|n| **n / 50 == sender).collect();
+        assert!(of_one.is_sorted(), "what one sends keeps its order");
+    }
     seen.sort_unstable();
     assert_eq!(seen, (0..1000).collect::<Vec<_>>());
+}
+
+/// A task that is polled by hand, and knows whether it was woken.
+struct Task<'a> {
+    future: Pin<Box<dyn Future<Output = Result<(), Closed>> + 'a>>,
+    woken: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<'a> Task<'a> {
+    /// Sends, and is polled once.
+    fn send(sender: &'a sse::Sender, n: u64) -> Self {
+        let mut task = Self {
+            future: Box::pin(sender.send(event(n))),
+            woken: Arc::default(),
+        };
+        assert!(!task.poll());
+        task
+    }
+
+    fn was_woken(&self) -> bool {
+        self.woken.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether it is done.
+    fn poll(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
+        polled.is_ready()
+    }
+}
+
+fn next(events: &mut sse::Receiver) -> String {
+    let data = data(events.next().now_or_never().unwrap());
+    data.trim_end()["data: ".len()..].to_owned()
+}
+
+/// One handle, and a task that comes later: it does not take the room that another waits for.
+#[test]
+fn nobody_overtakes_those_who_wait() {
+    let (sender, mut events) = sse::channel(2);
+    sender.try_send(event(1)).unwrap();
+    sender.try_send(event(2)).unwrap();
+    let mut waits = Task::send(&sender, 3);
+    assert_eq!(next(&mut events), "1");
+    // There is room, and it is the other's.
+    assert!(!sender.try_send(event(4)).unwrap_err().is_closed());
+    let mut later = Task::send(&sender, 5);
+    assert!(waits.was_woken() && !later.poll());
+    assert!(waits.poll());
+    assert!(sender.try_send(event(4)).is_err(), "full");
+    assert_eq!(next(&mut events), "2");
+    assert!(later.was_woken() && later.poll());
+    assert_eq!(next(&mut events), "3");
+    sender.try_send(event(6)).unwrap();
+    assert_eq!([next(&mut events), next(&mut events)], ["5", "6"]);
+}
+
+/// Each that is done or gives up lets the next one in, whoever is polled first.
+#[test]
+fn who_gives_up_lets_the_next_one_in() {
+    for gives_up in 0..4 {
+        for backwards in [false, true] {
+            let (sender, mut events) = sse::channel(4);
+            for n in 0..4 {
+                sender.try_send(event(n)).unwrap();
+            }
+            let mut waiting: Vec<_> = (4..8).map(|n| Some(Task::send(&sender, n))).collect();
+            let mut seen = vec![next(&mut events), next(&mut events)];
+            let woken: Vec<_> = waiting.iter().flatten().map(Task::was_woken).collect();
+            assert_eq!(
+                woken,
+                [true, true, false, false],
+                "as many as there is room"
+            );
+            if gives_up < 2 {
+                // Woken, and gone: the one after the second has to learn of the room.
+                waiting[gives_up] = None;
+            }
+            let mut rounds = 0;
+            while waiting.iter().any(Option::is_some) {
+                rounds += 1;
+                assert!(rounds < 50, "somebody was not woken");
+                let mut order: Vec<usize> = (0..4).collect();
+                if backwards {
+                    order.reverse();
+                }
+                for n in order {
+                    if n == gives_up {
+                        waiting[n] = None;
+                    }
+                    let woken = woken[n] && rounds == 1;
+                    let due = waiting[n]
+                        .as_ref()
+                        .is_some_and(|task| task.was_woken() | woken);
+                    if due && waiting[n].as_mut().unwrap().poll() {
+                        waiting[n] = None;
+                    }
+                }
+                while let Some(Some(event)) = events.next().now_or_never() {
+                    seen.push(data(Some(event)).trim_end()["data: ".len()..].to_owned());
+                }
+            }
+            while let Some(Some(event)) = events.next().now_or_never() {
+                seen.push(data(Some(event)).trim_end()["data: ".len()..].to_owned());
+            }
+            let expected = (0..8).filter(|n| *n != 4 + gives_up);
+            let expected: Vec<_> = expected.map(|n| n.to_string()).collect();
+            assert_eq!(seen, expected, "{gives_up} {backwards}");
+        }
+    }
 }
 
 #[tokio::test]

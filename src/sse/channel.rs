@@ -9,7 +9,10 @@ use std::{
 
 use futures_core::Stream;
 
-use super::Encoded;
+use super::{
+    Encoded,
+    line::{Line, Ticket},
+};
 use crate::{
     BoxError,
     wakers::{Key, WakerSet, replace},
@@ -20,6 +23,9 @@ use crate::{
 ///
 /// At most `bound` events wait, at least one; then [`Sender::send`] waits for the client, and [`Sender::try_send`]
 /// says that it is full. When the client has gone, every sender knows at once.
+///
+/// Events arrive in the order in which they were queued. Senders that wait for room get it in the order in which they
+/// began to wait, and nobody overtakes them: while somebody waits, `try_send` says that it is full.
 ///
 /// ```
 /// use tower_realtime::sse::{self, Event, Sse};
@@ -45,7 +51,7 @@ pub fn channel(bound: usize) -> (Sender, Receiver) {
         failure: None,
         is_closed: false,
         reader: None,
-        full: WakerSet::new(),
+        full: Line::new(),
         closing: WakerSet::new(),
     })));
     (Sender(Arc::clone(&shared)), Receiver(shared))
@@ -101,7 +107,7 @@ struct State {
     is_closed: bool,
     reader: Option<Waker>,
     /// Senders that wait for room.
-    full: WakerSet,
+    full: Line,
     /// Those who wait for the end.
     closing: WakerSet,
 }
@@ -118,32 +124,22 @@ impl Sender {
     /// If the future is dropped, the event was either queued, and the future was ready, or it was not queued at all.
     pub async fn send(&self, event: impl Into<Encoded>) -> Result<(), Closed> {
         let mut event = Some(event.into());
-        let mut place = Place::new(&self.0, |state| &mut state.full);
-        poll_fn(|cx| {
-            place.poll(cx, |state| {
-                if state.is_closed {
-                    return Some(Err(Closed));
-                }
-                if state.queue.len() >= state.bound {
-                    return None;
-                }
-                state.queue.extend(event.take());
-                Some(Ok(state.reader.take()))
-            })
-        })
-        .await
-        .map(wake)
+        let mut turn = Turn {
+            shared: &self.0,
+            ticket: None,
+        };
+        poll_fn(|cx| turn.poll(&mut event, cx)).await
     }
 
     /// Queues an event, if there is room.
     ///
     /// # Errors
     ///
-    /// If there is none, or if the client has gone; [`TrySendError::is_closed`] tells which.
+    /// If there is none that nobody waits for, or if the client has gone; [`TrySendError::is_closed`] tells which.
     pub fn try_send(&self, event: impl Into<Encoded>) -> Result<(), TrySendError> {
         let event = event.into();
         let mut state = self.0.lock();
-        if state.is_closed || state.queue.len() >= state.bound {
+        if state.is_closed || !state.may_queue(None) {
             let is_closed = state.is_closed;
             return Err(TrySendError { event, is_closed });
         }
@@ -215,9 +211,10 @@ impl Stream for Receiver {
         if let Some(event) = state.queue.pop_front() {
             // Only at half, so that a sender that is woken has more than one event's room.
             if state.queue.len() == state.bound / 2 {
-                let wakers = state.full.take();
+                let room = state.bound - state.queue.len();
+                let wakers = state.full.take(room);
                 drop(state);
-                wakers.wake();
+                wakers.into_iter().for_each(Waker::wake);
             }
             return Poll::Ready(Some(Ok(event)));
         }
@@ -261,10 +258,62 @@ impl State {
     /// Nothing more goes in. What is returned wakes everybody who waits; call it without the lock.
     fn close(&mut self) -> impl FnOnce() + use<> {
         self.is_closed = true;
-        let (full, closing) = (self.full.take(), self.closing.take());
+        let (full, closing) = (self.full.take(usize::MAX), self.closing.take());
         move || {
-            full.wake();
+            full.into_iter().for_each(Waker::wake);
             closing.wake();
+        }
+    }
+
+    /// Whether there is room for who has this place in the line, or none.
+    fn may_queue(&self, ticket: Option<Ticket>) -> bool {
+        self.queue.len() < self.bound && self.full.is_turn_of(ticket)
+    }
+
+    /// Gives up a place in the line. Whom to wake: the next one, if there is room, and who is to be dropped.
+    fn leave(&mut self, ticket: Ticket) -> (Vec<Waker>, Option<Waker>) {
+        let left = self.full.leave(ticket);
+        let room = usize::from(self.queue.len() < self.bound);
+        (self.full.take(room), left)
+    }
+}
+
+/// A sender that waits for room, and leaves the line when its future is dropped.
+struct Turn<'a> {
+    shared: &'a Shared,
+    ticket: Option<Ticket>,
+}
+
+impl Turn<'_> {
+    fn poll(&mut self, event: &mut Option<Encoded>, cx: &Context<'_>) -> Poll<Result<(), Closed>> {
+        let mut state = self.shared.lock();
+        if state.is_closed {
+            return Poll::Ready(Err(Closed));
+        }
+        if !state.may_queue(self.ticket) {
+            let ticket = *self.ticket.get_or_insert_with(|| state.full.join());
+            let replaced = state.full.wait(ticket, cx.waker());
+            drop(state);
+            drop(replaced);
+            return Poll::Pending;
+        }
+        state.queue.extend(event.take());
+        let reader = state.reader.take();
+        let left = self.ticket.take().map(|ticket| state.leave(ticket));
+        drop(state);
+        wake(reader);
+        let (next, _own) = left.unwrap_or_default();
+        next.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let (next, own) = self.shared.lock().leave(ticket);
+            drop(own);
+            next.into_iter().for_each(Waker::wake);
         }
     }
 }

@@ -64,6 +64,7 @@ mod json;
 pub mod keep_alive;
 mod last_event_id;
 mod life;
+mod line;
 mod on_error;
 mod response;
 mod writer;

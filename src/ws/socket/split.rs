@@ -74,6 +74,10 @@ impl Sender {
 
     /// Queues a message; see [`WebSocket::send`](super::WebSocket::send).
     ///
+    /// Messages leave in the order in which they were queued, so those that one task sends one after the other keep
+    /// theirs. Of several tasks that wait for room any may be the first, and one that comes when there is room again
+    /// does not wait for them.
+    ///
     /// # Errors
     ///
     /// When the connection has ended or is being closed: [`Error::is_closed`].
