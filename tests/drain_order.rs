@@ -2,6 +2,9 @@
 //! does about handlers that never return. Time is tokio's, paused; connections are pipes in memory.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/freezing.rs"]
+mod freezing;
+
 use std::{
     convert::Infallible,
     future::pending,
@@ -20,6 +23,7 @@ use axum::{
     serve::{IncomingStream, Listener},
 };
 use bytes::Bytes;
+use freezing::Freezing;
 use futures_util::{StreamExt, stream};
 use http::Version;
 use http_body_util::{BodyExt, Empty};
@@ -407,41 +411,10 @@ async fn on_axum_a_client_that_does_not_read_is_freed() {
 
 /// A client of HTTP/2 whose windows are large and who reads nothing behind the first kilobytes.
 async fn frozen(pipe: DuplexStream) -> impl Sized {
-    struct Frozen(DuplexStream, usize);
-    impl AsyncRead for Frozen {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            if self.1 == 0 {
-                return Poll::Pending;
-            }
-            let before = buf.filled().len();
-            let read = Pin::new(&mut self.0).poll_read(cx, buf);
-            self.1 = self.1.saturating_sub(buf.filled().len() - before);
-            read
-        }
-    }
-    impl AsyncWrite for Frozen {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write(cx, buf)
-        }
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_shutdown(cx)
-        }
-    }
     let (mut send, connection) = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(32 << 20)
-        .handshake(TokioIo::new(Frozen(pipe, 4 << 10)))
+        .handshake(TokioIo::new(Freezing(pipe, 4 << 10)))
         .await
         .unwrap();
     tokio::spawn(connection);

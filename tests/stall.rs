@@ -1,17 +1,18 @@
 //! Clients that stop reading, on real connections of hyper over a pipe in memory. Time is tokio's, paused.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/freezing.rs"]
+mod freezing;
+
 use std::{
     convert::Infallible,
-    io,
-    pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::body::Body;
 use bytes::Bytes;
+use freezing::Freezing;
 use futures_util::stream;
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
@@ -22,7 +23,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     time::Instant,
 };
 use tower::{Layer, ServiceBuilder, service_fn};
@@ -143,43 +144,6 @@ async fn http2(
         .unwrap();
     tokio::spawn(connection);
     send
-}
-
-/// Reads so many bytes, and then never again.
-struct Freezing(DuplexStream, usize);
-
-impl AsyncRead for Freezing {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        if self.1 == 0 {
-            return Poll::Pending;
-        }
-        let read = Pin::new(&mut self.0).poll_read(cx, buf);
-        self.1 = self.1.saturating_sub(buf.filled().len() - before);
-        read
-    }
-}
-
-impl AsyncWrite for Freezing {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,55 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "support/insist.rs"]
+mod insist;
 #[path = "support/script.rs"]
 mod script;
 
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
     sync::{Arc, Mutex},
     task::Poll,
 };
 
+use insist::insist;
 use script::{Far, Frame, Run, transport};
 use tower_realtime::ws::{CloseCode, Endpoint, Limits, Message, Receiver, Sender, WebSocket};
-
-/// Polls a future so many times at most, and drops it then.
-async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(|cx| {
-        left -= 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// Waits for the next wake-up, whoever it was meant for.
-async fn pause() {
-    let mut waited = false;
-    poll_fn(|_| match std::mem::replace(&mut waited, true) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    })
-    .await;
-}
-
-/// Makes the future anew until one of them gets to its end.
-macro_rules! insist {
-    ($polls:expr, $future:expr) => {
-        loop {
-            match at_most($polls, $future).await {
-                Some(output) => break output,
-                None => pause().await,
-            }
-        }
-    };
-}
 
 async fn impatient_echo(mut socket: WebSocket, polls: usize) {
     while let Some(message) = insist!(polls, socket.recv()).unwrap() {

@@ -2,17 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "support/insist.rs"]
+mod insist;
 #[path = "support/script.rs"]
 mod script;
 
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
     sync::{Arc, Mutex},
-    task::Poll,
 };
 
 use futures_util::{AsyncWriteExt, io::copy};
+use insist::insist;
 use script::{Far, Frame, Run, transport};
 use tower_realtime::{
     topic::Topic,
@@ -236,7 +237,7 @@ fn a_feed_waits_for_the_end_of_a_message() {
         message.write(vec![1; FRAME]).await?;
         message.flush().await?;
         topic.publish("fed");
-        pause().await;
+        insist::pause().await;
         message.write(vec![2; FRAME]).await?;
         message.finish().await?;
         std::future::pending().await
@@ -270,43 +271,6 @@ fn writing_waits_for_a_peer_that_does_not_read() {
     far.room(None);
     run.go();
     assert_eq!(joined(&far.frames())[0].1.len(), 1000 * FRAME);
-}
-
-/// Polls a future so many times at most, and drops it then.
-async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(|cx| {
-        left -= 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// Waits for the next wake-up, whoever it was meant for.
-async fn pause() {
-    let mut waited = false;
-    poll_fn(|_| match std::mem::replace(&mut waited, true) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    })
-    .await;
-}
-
-/// Makes the future anew until one of them gets to its end.
-macro_rules! insist {
-    ($polls:expr, $future:expr) => {
-        loop {
-            match at_most($polls, $future).await {
-                Some(output) => break output,
-                None => pause().await,
-            }
-        }
-    };
 }
 
 /// Takes each message in parts and sends it on in parts, every future dropped after so many polls.

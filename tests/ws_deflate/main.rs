@@ -3,6 +3,8 @@
 
 mod bomb;
 mod inbound;
+#[path = "../support/insist.rs"]
+mod insist;
 mod outbound;
 mod random;
 #[path = "../support/script.rs"]

@@ -1,10 +1,8 @@
 //! Messages that are taken and sent in parts, compressed: the same promises as without.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
     sync::{Arc, Mutex},
-    task::Poll,
 };
 
 use tower_realtime::ws::{
@@ -12,6 +10,7 @@ use tower_realtime::ws::{
 };
 
 use super::{
+    insist::insist,
     script::{self, Far, Run, transport},
     support::{BINARY, FIN, Frame, RSV1, Role, TEXT, Unzip, Zip, agreed, frames},
 };
@@ -552,43 +551,6 @@ fn a_message_that_is_not_finished_is_never_ended() {
         assert_eq!(close.payload[..2], 1011_u16.to_be_bytes());
         assert!(data.iter().all(|frame| frame.first & FIN == 0) && !data.is_empty());
     }
-}
-
-/// Polls a future so many times at most, and drops it then.
-async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(|cx| {
-        left -= 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// Waits for the next wake-up, whoever it was meant for.
-async fn pause() {
-    let mut waited = false;
-    poll_fn(|_| match std::mem::replace(&mut waited, true) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    })
-    .await;
-}
-
-/// Makes the future anew until one of them gets to its end.
-macro_rules! insist {
-    ($polls:expr, $future:expr) => {
-        loop {
-            match at_most($polls, $future).await {
-                Some(output) => break output,
-                None => pause().await,
-            }
-        }
-    };
 }
 
 /// Takes each message in parts and sends it on in parts, every future dropped after so many polls.
