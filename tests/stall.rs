@@ -3,6 +3,8 @@
 
 #[path = "support/freezing.rs"]
 mod freezing;
+#[path = "support/guarded.rs"]
+mod guarded;
 
 use std::{
     convert::Infallible,
@@ -17,18 +19,14 @@ use futures_util::stream;
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     time::Instant,
 };
-use tower::{Layer, ServiceBuilder, service_fn};
+use tower::{Layer, service_fn};
 use tower_realtime::{
-    layers::{ObserveLayer, StallExecutor, StallGuard, StallLimit, StreamLimitLayer},
+    layers::{ObserveLayer, StallLimit, StreamLimitLayer},
     lifecycle::{EndReason, StreamEnd, StreamInfo, StreamLimit},
     rt::Tokio,
 };
@@ -74,21 +72,7 @@ fn serve(io: DuplexStream, size: usize, limit: &StallLimit, of_streams: &StallLi
             .body(body);
         async { Ok::<_, Infallible>(response.unwrap()) }
     }));
-    let io = StallGuard::new(TokioIo::new(io), limit);
-    let signal = io.signal();
-    let service = ServiceBuilder::new()
-        .map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(signal.clone());
-            request
-        })
-        .service(app);
-    let executor = StallExecutor::new(TokioExecutor::new(), of_streams);
-    tokio::spawn(async move {
-        let server = auto::Builder::new(executor);
-        let _ = server
-            .serve_connection(io, TowerToHyperService::new(service))
-            .await;
-    });
+    guarded::serve(io, app, limit, of_streams);
     seen
 }
 

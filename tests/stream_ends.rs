@@ -2,6 +2,9 @@
 //! the right reason. Time is tokio's, paused.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/guarded.rs"]
+mod guarded;
+
 use std::{
     convert::Infallible,
     io,
@@ -17,18 +20,14 @@ use futures_util::{Stream, stream};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     sync::{oneshot, watch},
 };
-use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_realtime::{
-    layers::{AgeLayer, ObserveLayer, StallExecutor, StallGuard, StallLimit, StreamLimitLayer},
+    layers::{AgeLayer, ObserveLayer, StallLimit, StreamLimitLayer},
     lifecycle::{
         MaxAge, StreamControl, StreamEnd, StreamInfo, StreamKind, StreamLimit, StreamObserver,
     },
@@ -195,20 +194,7 @@ fn serve(io: Resetting, seen: &Seen, way: Way, cue: watch::Receiver<Cue>) {
     );
     let app = layers.layer(handler);
     let limit = StallLimit::new(Tokio, 5 * SECOND);
-    let io = StallGuard::new(TokioIo::new(io), &limit);
-    let signal = io.signal();
-    let service = ServiceBuilder::new()
-        .map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(signal.clone());
-            request
-        })
-        .service(app);
-    let mut server = auto::Builder::new(StallExecutor::new(TokioExecutor::new(), &limit));
-    server.http2().enable_connect_protocol();
-    tokio::spawn(async move {
-        let service = TowerToHyperService::new(service);
-        let _ = server.serve_connection_with_upgrades(io, service).await;
-    });
+    guarded::serve(io, app, &limit, &limit);
 }
 
 /// The server's end of the pipe, which can be reset.
