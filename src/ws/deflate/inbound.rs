@@ -1,19 +1,15 @@
 //! Frames from the wire become plain frames (pure; RFC 7692, section 6.2).
 
-use std::num::NonZeroU32;
-
+use super::bounds::{Bounds, Size};
 use super::codec::{Corrupt, Inflater};
 use super::fragment::Fragments;
 use super::frames::{self, Header, MAX_HEADER, Mask, Partial, RSV1, RSV2, RSV3};
-use crate::ws::{CloseCode, Fault, Limits, socket::Role};
+use crate::ws::{CloseCode, Fault, socket::Role};
 
 /// Compressed bytes that are unmasked and inflated in one go.
 ///
 /// Those that the inflater leaves are masked again; a bomb fills the output with a few of them, so a piece is small.
 const PIECE: usize = 4096;
-
-/// A ratio says nothing about a short message.
-const RATIO_FLOOR: u64 = 64 * 1024;
 
 /// One direction of a connection: reads the peer's frames, writes frames without RSV1.
 ///
@@ -63,44 +59,8 @@ enum Message {
     Packed {
         /// What the next fragment's header says: text or binary, then 0.
         opcode: u8,
-        wire: u64,
-        plain: u64,
+        size: Size,
     },
-}
-
-/// What of the [`Limits`] is looked after here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    message: usize,
-    /// The longest frame of the peer, and the longest of those that are made of it.
-    frame: usize,
-    fragment: usize,
-    fragments: u32,
-    ratio: Option<NonZeroU32>,
-}
-
-impl Bounds {
-    pub(super) const fn new(limits: &Limits, ratio: Option<NonZeroU32>) -> Self {
-        let Limits {
-            message,
-            frame,
-            fragments,
-            streamed,
-            ..
-        } = *limits;
-        Self {
-            message,
-            // Of a message that is taken in parts no frame is held.
-            frame: if streamed.is_some() {
-                usize::MAX
-            } else {
-                frame
-            },
-            fragment: frame,
-            fragments,
-            ratio,
-        }
-    }
 }
 
 /// How many bytes of the input were used, and how many of the output were made.
@@ -238,8 +198,7 @@ impl Inbound {
         self.message = match packed {
             true => Message::Packed {
                 opcode: header.opcode(),
-                wire: 0,
-                plain: 0,
+                size: Size::default(),
             },
             false => Message::Raw,
         };
@@ -392,39 +351,24 @@ impl Inbound {
         }
     }
 
-    /// How much may be inflated: one byte over the limit tells that there is more.
+    /// How much may be inflated.
     fn limit(&self) -> usize {
         match self.message {
-            Message::Packed { plain, .. } => self
-                .bounds
-                .message
-                .saturating_sub(plain as usize)
-                .saturating_add(1),
-            _ => 0,
+            Message::Packed { size, .. } => self.bounds.room(size),
+            Message::None | Message::Raw => 0,
         }
     }
 
     /// Counts bytes of a compressed message.
-    fn count(&mut self, more_wire: u64, more_plain: u64) -> Result<(), Fault> {
-        let Message::Packed { wire, plain, .. } = &mut self.message else {
-            return Ok(());
-        };
-        *wire = wire.saturating_add(more_wire);
-        *plain += more_plain;
-        let limit = self.bounds.message as u64;
-        // Honest compressors add some bytes to what they can't compress, and to each flush;
-        // the rest is a message that would take time for ever without growing.
-        if *plain > limit || *wire > limit.saturating_add(limit / 8 + 16 * 1024) {
-            return Err(Fault::too_big("message too big"));
+    fn count(&mut self, wire: u64, plain: u64) -> Result<(), Fault> {
+        match &mut self.message {
+            Message::Packed { size, .. } => {
+                size.wire = size.wire.saturating_add(wire);
+                size.plain += plain;
+                self.bounds.check(*size)
+            }
+            Message::None | Message::Raw => Ok(()),
         }
-        let ratio = self
-            .bounds
-            .ratio
-            .map_or(u64::MAX, |ratio| u64::from(ratio.get()));
-        if *plain > RATIO_FLOOR && *plain > wire.saturating_mul(ratio) {
-            return Err(Fault::too_big("message inflates too much"));
-        }
-        Ok(())
     }
 }
 

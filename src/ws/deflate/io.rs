@@ -10,10 +10,11 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::Agreed;
+use super::bounds::Bounds;
 use super::cache::Cache;
 use super::codec::{Compressor, Failed, Inflater};
 use super::fragment::Fragments;
-use super::inbound::{Bounds, Inbound, Moved};
+use super::inbound::{Inbound, Moved};
 use super::memory::MIN_BITS;
 use super::outbound::Outbound;
 use crate::ws::{

@@ -19,8 +19,10 @@
 //! ```
 //!
 //! From bytes to limits, bottom up: `frames` (headers, masks), `history` (a window), `codec` (flate2),
-//! `fragment` (plain frames on their way up), `inbound` and `outbound` (one direction each), `io`.
+//! `fragment` (plain frames on their way up), `bounds` (how large they may become),
+//! `inbound` and `outbound` (one direction each), `io`.
 
+mod bounds;
 mod cache;
 mod codec;
 mod config;
