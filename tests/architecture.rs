@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "topic/join.rs",
     "topic/ring.rs",
     "ws/close.rs",
+    "ws/deflate/bounds.rs",
     "ws/deflate/codec.rs",
     "ws/deflate/config.rs",
     "ws/deflate/fragment.rs",
@@ -182,6 +183,44 @@ fn the_lists_name_files_that_exist() {
     none(
         "a list names what is gone",
         listed.filter(stale).map(|entry| (*entry).to_owned()),
+    );
+}
+
+/// `docs/architecture.md` has a line for each file and folder of `src/`, and names no other.
+#[test]
+fn the_map_is_complete() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/architecture.md")).expect("a document");
+    let (_, map) = text.split_once("\nsrc/\n").expect("a map");
+    let listed = map.lines().take_while(|line| line.starts_with("   "));
+    let listed: Vec<_> = listed
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
+    let entries = std::fs::read_dir(root.join("src")).expect("a folder");
+    let mut there: Vec<_> = entries
+        .map(|entry| {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("UTF-8");
+            match entry.path().is_dir() {
+                true => format!("{name}/"),
+                false => name,
+            }
+        })
+        .filter(|name| !name.ends_with(".md"))
+        .collect();
+    let mut sorted = listed.clone();
+    sorted.sort();
+    there.sort();
+    assert_eq!(sorted, there, "src/ and its map");
+    // It is read from the top to the bottom: below comes first.
+    let areas = listed
+        .iter()
+        .map(|name| name.trim_end_matches(".rs").trim_end_matches('/'));
+    let ranks: Vec<_> = areas.filter_map(rank).collect();
+    assert!(
+        ranks.is_sorted(),
+        "the map goes from below to above: {ranks:?}"
     );
 }
 
