@@ -69,6 +69,7 @@ struct World {
     servers: Mutex<Vec<AbortHandle>>,
     lives: AtomicU64,
     compressed: AtomicU64,
+    in_one_task: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
     in_parts: AtomicU64,
@@ -262,10 +263,52 @@ async fn live(life: u64, world: &Arc<World>) {
     world.lives.fetch_add(1, Relaxed);
 }
 
+/// One connection whose client does everything in one task: nobody else's wake-up helps it out.
+async fn live_in_one_task(life: u64, world: &Arc<World>) {
+    const LARGE: u64 = 29_000;
+    let mut random = Random(life * 2_654_435_761 + 1);
+    let (near, far) = pipe(1 << (9 + random.below(8)));
+    let [serving, asking] = agreed(&mut random);
+    // Neither heartbeat nor restart wakes it: it goes on by itself, or stands still for good.
+    let quiet = |ends, agreed| {
+        let beat = Heartbeat::new().interval(Duration::from_secs(3600));
+        endpoint(ends, agreed).heartbeat(beat)
+    };
+    let serve = quiet(Endpoint::server(), serving).serve(near, |socket| echo(socket, true));
+    let server = tokio::spawn(serve);
+    let (sender, mut receiver, driving) = quiet(Endpoint::client(), asking).open(far).split();
+    let count = 1 + random.below(40);
+    let receive = async {
+        for n in 0..count {
+            let message = receiver.recv().await.unwrap().expect("nobody ended it");
+            let expected = payload(life, n, LARGE);
+            assert!(
+                message.as_bytes() == expected,
+                "lost, twice or out of order"
+            );
+            world.messages.fetch_add(1, Relaxed);
+            world.bytes.fetch_add(message.len() as u64, Relaxed);
+        }
+    };
+    let talk = async {
+        let sending = send(sender, life, count, LARGE, Arc::clone(world));
+        let ((), sender) = futures_util::join!(receive, sending);
+        sender.close(CloseFrame::new(CloseCode::NORMAL)).await
+    };
+    let (closed, _) = futures_util::join!(talk, driving);
+    assert!(closed.is_clean() && server.await.is_ok(), "{closed:?}");
+    world.in_one_task.fetch_add(1, Relaxed);
+    world.lives.fetch_add(1, Relaxed);
+}
+
 /// Lives one after the other, at least one.
 async fn many(first: u64, step: u64, world: Arc<World>) {
     for life in (first..).step_by(step as usize) {
-        live(life, &world).await;
+        if life % 5 == 0 {
+            live_in_one_task(life, &world).await;
+        } else {
+            live(life, &world).await;
+        }
         if world.stop.load(Relaxed) {
             return;
         }
@@ -366,10 +409,12 @@ fn lives_leave_nothing_behind() {
     let more_at_the_end = held() - start;
     let load = |count: &AtomicU64| count.load(Relaxed);
     println!(
-        "{} lives ({} compressed) on {connections} connections in {seconds} s: {} messages ({} in parts), {} bytes; \
+        "{} lives ({} compressed, {} in one task) on {connections} connections in {seconds} s: {} messages \
+         ({} in parts), {} bytes; \
          {} stalls, {} resets, {} restarts, {} lives cut",
         load(&world.lives),
         load(&world.compressed),
+        load(&world.in_one_task),
         load(&world.messages),
         load(&world.in_parts),
         load(&world.bytes),
