@@ -24,9 +24,9 @@ async fn follow(uri: &str, out: &mut impl Write) -> Result<(), BoxError> {
         let line = match update {
             Update::Open(head) => json!({ "open": head.status.as_u16() }),
             Update::Message(message) => json!({ "event": {
-                "type": &*message.event,
-                "data": &*message.data,
-                "id": &*message.last_event_id,
+                "type": message.event(),
+                "data": message.data(),
+                "id": message.last_event_id(),
             } }),
             Update::Reconnecting { after, cause, .. } => {
                 json!({ "again": after.as_millis() as u64, "cause": cause.to_string() })

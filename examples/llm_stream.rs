@@ -35,7 +35,7 @@ where
     let mut events = EventSource::new(client, request, tokio::time::sleep)
         .idle_timeout(Duration::from_secs(120));
     while let Some(message) = events.next().await {
-        let data = message?.data;
+        let data = message?.into_data();
         if data == "[DONE]" {
             writeln!(out)?;
             return Ok(()); // dropping the source ends the request

@@ -13,7 +13,7 @@ use tower_realtime::{
 };
 
 fn event(message: &Message) -> Value {
-    json!({ "type": &*message.event, "data": &*message.data, "id": &*message.last_event_id })
+    json!({ "type": message.event(), "data": message.data(), "id": message.last_event_id() })
 }
 
 fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Value {

@@ -122,7 +122,7 @@ async fn event_source(url: String, ready: Arc<AtomicUsize>) -> (Seen, usize) {
     let (mut seen, mut last) = (Seen::new(), None);
     while let Some(message) = events.next().await {
         let message = message.expect("an event source goes on");
-        match &*message.data {
+        match message.data() {
             "ready" if last.is_none() => drop(ready.fetch_add(1, Ordering::SeqCst)),
             "ready" => continue,
             "end" => break,

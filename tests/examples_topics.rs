@@ -42,7 +42,10 @@ async fn events(url: String, last: &str, count: usize) -> Vec<(String, String)> 
     let messages = EventStream::new(body.map_err(BoxError::from)).take(count);
     let pair = |message: Result<tower_realtime::sse::Message, _>| {
         let message = message.unwrap();
-        (message.last_event_id.to_string(), message.data.to_string())
+        (
+            message.last_event_id().to_string(),
+            message.data().to_string(),
+        )
     };
     messages.map(pair).collect().await
 }

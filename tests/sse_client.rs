@@ -36,7 +36,7 @@ async fn all(mut source: EventSource) -> (Vec<String>, Option<Error>) {
     while let Some(message) = source.next().await {
         assert!(failure.is_none(), "nothing comes after an error");
         match message {
-            Ok(message) => data.push(message.data.to_string()),
+            Ok(message) => data.push(message.data().to_string()),
             Err(error) => failure = Some(error),
         }
     }
@@ -527,7 +527,7 @@ async fn the_id_goes_on_and_the_rest_starts_anew() {
         .await;
     let parts = messages
         .iter()
-        .map(|m| (&*m.event, &*m.data, &*m.last_event_id));
+        .map(|m| (m.event(), m.data(), m.last_event_id()));
     assert_eq!(
         parts.collect::<Vec<_>>(),
         [("e", "a", "7"), ("message", "c", "7")]
@@ -713,9 +713,9 @@ async fn a_program_that_comes_late_does_not_time_out() {
     ];
     let server = Server::new([events(steps)]);
     let mut source = source(&server).idle_timeout(SECOND);
-    assert_eq!(source.next().await.unwrap().unwrap().data, "a");
+    assert_eq!(source.next().await.unwrap().unwrap().data(), "a");
     tokio::time::sleep(100 * SECOND).await;
-    assert_eq!(source.next().await.unwrap().unwrap().data, "b");
+    assert_eq!(source.next().await.unwrap().unwrap().data(), "b");
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -786,7 +786,7 @@ async fn updates_tell_everything() {
     while let Some(update) = source.update().await {
         seen.push(match update {
             Update::Open(head) => format!("open {:?}", head.headers["x-session"]),
-            Update::Message(message) => format!("message {}", message.data),
+            Update::Message(message) => format!("message {}", message.data()),
             Update::Reconnecting { cause, .. } => format!("again: {cause}"),
             Update::Closed { cause, .. } => format!("closed: {}", cause.unwrap()),
             _ => unreachable!(),
@@ -882,7 +882,7 @@ async fn dropped_futures_lose_nothing() {
     // Each turn of this drops a future that may be anywhere.
     while source.ready_state() != ReadyState::Closed {
         if let Some(Some(message)) = source.next().now_or_never() {
-            data.push(message.unwrap().data.to_string());
+            data.push(message.unwrap().data().to_string());
         } else {
             tokio::time::sleep(50 * MILLI).await;
         }
@@ -912,7 +912,7 @@ async fn a_router_in_the_same_process_will_do() {
     let app = Router::new().route("/events", get(move || ready(stream.into_response())));
     let request = Request::get("/events").body(Empty::<Bytes>::new()).unwrap();
     let mut source = EventSource::new(app, request, tokio::time::sleep);
-    assert_eq!(source.next().await.unwrap().unwrap().data, "in process");
+    assert_eq!(source.next().await.unwrap().unwrap().data(), "in process");
 }
 
 #[test]

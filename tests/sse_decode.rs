@@ -121,16 +121,10 @@ fn decode<'a>(
 }
 
 fn parts(message: &Message) -> (String, String, String) {
-    let Message {
-        event,
-        data,
-        last_event_id,
-        ..
-    } = message;
     (
-        event.to_string(),
-        data.to_string(),
-        last_event_id.to_string(),
+        message.event().to_string(),
+        message.data().to_string(),
+        message.last_event_id().to_string(),
     )
 }
 
@@ -246,7 +240,9 @@ fn pieces_wait_until_they_are_asked_for() {
     for piece in ["da", "ta: a\n", "", "\ndata: b\n\nda", "ta: c\n\n"] {
         decoder.push(piece.as_bytes());
     }
-    let data: Vec<_> = decoder.map(|message| message.unwrap().data).collect();
+    let data: Vec<_> = decoder
+        .map(|message| message.unwrap().into_data())
+        .collect();
     assert_eq!(data, ["a", "b", "c"]);
 }
 
@@ -285,7 +281,7 @@ fn limits_hold_at_every_cut() {
                 decoder.push(piece);
                 for message in decoder.by_ref() {
                     match message {
-                        Ok(message) => data.push(message.data.to_string()),
+                        Ok(message) => data.push(message.data().to_string()),
                         Err(error) => assert!(failure.replace(error).is_none(), "one error"),
                     }
                 }
@@ -322,14 +318,14 @@ fn data_of_one_line_shares_the_memory_of_its_chunk() {
     let mut decoder = Decoder::new();
     decoder.push_bytes(chunk.clone());
     let message = decoder.next().unwrap().unwrap();
-    assert!(inside.contains(&message.data.as_ptr()));
+    assert!(inside.contains(&message.data().as_ptr()));
 
     // What the decoder itself keeps does not keep the chunk.
     assert!(decoder.next().is_none());
     assert!(!inside.contains(&decoder.last_event_id().as_ptr()));
     drop(message);
     decoder.push(b"!\n\n");
-    assert_eq!(decoder.next().unwrap().unwrap().data, "also!");
+    assert_eq!(decoder.next().unwrap().unwrap().data(), "also!");
     assert!(chunk.is_unique(), "nothing of it is held");
 }
 

@@ -74,8 +74,11 @@ fn a_server_is_followed_through_kills_and_restarts() {
             .backoff(Backoff::new().cap(Duration::from_millis(50)));
         while let Some(message) = events.next().await {
             let message = message.expect("no end while the server is away");
-            seen.send((message.last_event_id.to_string(), message.data.to_string()))
-                .unwrap();
+            seen.send((
+                message.last_event_id().to_string(),
+                message.data().to_string(),
+            ))
+            .unwrap();
         }
     });
     let mut received = Vec::new();

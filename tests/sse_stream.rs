@@ -58,7 +58,7 @@ where
     B: Body<Error: Into<tower_realtime::BoxError>> + Unpin,
 {
     let next = stream.next().now_or_never()?;
-    Some(next.map(|message| message.expect("a message").data.to_string()))
+    Some(next.map(|message| message.expect("a message").data().to_string()))
 }
 
 #[test]

@@ -62,9 +62,9 @@ fn decode<'a>(
         for message in &mut decoder {
             match message {
                 Ok(message) => out.events.push((
-                    message.event.to_string(),
-                    message.data.to_string(),
-                    message.last_event_id.to_string(),
+                    message.event().to_string(),
+                    message.data().to_string(),
+                    message.last_event_id().to_string(),
                 )),
                 Err(failure) => assert!(error.replace(failure.to_string()).is_none()),
             }

@@ -40,7 +40,7 @@
 //! let request = Request::get("http://localhost:3000/ticks").body(Empty::<Bytes>::new())?;
 //! let mut events = EventSource::new(client, request, tokio::time::sleep);
 //! while let Some(message) = events.next().await {
-//!     println!("{}", message?.data);
+//!     println!("{}", message?.data());
 //! }
 //! # Ok(())
 //! # }

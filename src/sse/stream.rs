@@ -30,8 +30,8 @@ pin_project! {
     /// # futures_util::FutureExt::now_or_never(async {
     /// let body = Full::<Bytes>::from(": hello\n\ndata: one\n\ndata: two\n\n");
     /// let mut messages = EventStream::new(body);
-    /// assert_eq!(messages.next().await.expect("an event")?.data, "one");
-    /// assert_eq!(messages.next().await.expect("an event")?.data, "two");
+    /// assert_eq!(messages.next().await.expect("an event")?.data(), "one");
+    /// assert_eq!(messages.next().await.expect("an event")?.data(), "two");
     /// assert!(messages.next().await.is_none());
     /// # Ok::<(), tower_realtime::sse::Error>(())
     /// # }).expect("all is there").expect("no error");
@@ -49,7 +49,7 @@ pin_project! {
     /// let body = Full::<Bytes>::from("retry: 500\n\nid: 8\ndata: three\n\n");
     /// let mut messages = EventStream::with_decoder(body, Decoder::resume("7"));
     /// assert_eq!(messages.last_event_id(), "7");
-    /// assert_eq!(messages.next().await.expect("an event")?.data, "three");
+    /// assert_eq!(messages.next().await.expect("an event")?.data(), "three");
     /// assert_eq!((messages.last_event_id(), messages.retry().expect("a wait").as_millis()), ("8", 500));
     /// # Ok::<(), tower_realtime::sse::Error>(())
     /// # }).expect("all is there").expect("no error");
@@ -126,7 +126,7 @@ impl<S> EventStream<StreamBody<S>> {
     /// # futures_util::FutureExt::now_or_never(async {
     /// let bytes = stream::iter([Ok::<_, std::io::Error>("data: o"), Ok("ne\n\n")]);
     /// let mut messages = EventStream::from_stream(bytes.map(|chunk| chunk.map(Bytes::from)));
-    /// assert_eq!(messages.next().await.expect("an event")?.data, "one");
+    /// assert_eq!(messages.next().await.expect("an event")?.data(), "one");
     /// # Ok::<(), tower_realtime::sse::Error>(())
     /// # }).expect("all is there").expect("no error");
     /// ```
@@ -151,6 +151,9 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         for _ in 0..FRAMES {
+            if let Some(message) = this.decoder.next_line() {
+                return Poll::Ready(Some(Ok(message)));
+            }
             match this.decoder.seek() {
                 Some(Ok(())) => return Poll::Ready(Some(Ok(this.decoder.take_found()))),
                 Some(Err(error)) => {

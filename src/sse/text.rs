@@ -10,8 +10,9 @@ use crate::text::impl_text;
 
 /// A string that shares its memory: a clone costs a reference count, and so does a slice.
 ///
-/// The fields of a decoded [`Message`](super::Message) are of this type. Such a string is usually a piece of the
-/// chunk that it came in, and keeps that whole chunk alive. Make a [`String`] of what is to be kept for long.
+/// The data that is [taken](super::Message::into_data) out of a message is of this type. Such a string is usually a
+/// piece of the chunk that it came in, and keeps that whole chunk alive. Make a [`String`] of what is to be kept for
+/// long.
 ///
 /// ```
 /// use tower_realtime::sse::Text;

@@ -93,8 +93,8 @@ async fn ok_what_no_field_can_have_is_replaced() {
     let events = futures_util::stream::iter([Ok::<_, io::Error>(event)]);
     let mut events = EventStream::new(Sse::new(events).into_response().into_body());
     let event = events.next().await.unwrap().unwrap();
-    assert_eq!(event.event, "a\u{fffd}b");
-    assert_eq!(event.last_event_id, "1\u{fffd}\u{fffd}");
+    assert_eq!(event.event(), "a\u{fffd}b");
+    assert_eq!(event.last_event_id(), "1\u{fffd}\u{fffd}");
 }
 
 #[tokio::test]

@@ -32,13 +32,13 @@ async fn ok_every_field_arrives_and_the_stream_ends() {
         let mut events = EventStream::new(get(app, "/countdown/3").await);
         for left in ["3", "2", "1"] {
             let tick = events.next().await.unwrap().unwrap();
-            assert_eq!(tick.event, "tick", "{which}");
-            assert_eq!(tick.last_event_id, left, "{which}");
-            assert_eq!(tick.data, format!("{left} s\nto go"), "{which}");
+            assert_eq!(tick.event(), "tick", "{which}");
+            assert_eq!(tick.last_event_id(), left, "{which}");
+            assert_eq!(tick.data(), format!("{left} s\nto go"), "{which}");
         }
         let last = events.next().await.unwrap().unwrap();
         assert_eq!(
-            (&*last.event, &*last.data),
+            (last.event(), last.data()),
             ("message", "liftoff"),
             "{which}"
         );
@@ -67,7 +67,7 @@ async fn ok_json_then_an_error_that_aborts() {
     for (which, app) in apps() {
         let mut events = EventStream::new(get(app, "/readings").await);
         let reading = events.next().await.unwrap().unwrap();
-        assert_eq!(reading.data, r#"{"celsius":21.5}"#, "{which}");
+        assert_eq!(reading.data(), r#"{"celsius":21.5}"#, "{which}");
         assert!(events.next().await.unwrap().is_err(), "{which}");
     }
 }
@@ -91,7 +91,7 @@ async fn ok_keep_alives_while_nothing_happens() {
         for _ in 0..2 {
             let idle = events.next().await.unwrap().unwrap();
             assert_eq!(
-                (&*idle.event, &*idle.data),
+                (idle.event(), idle.data()),
                 ("idle", "nothing yet"),
                 "{which}"
             );

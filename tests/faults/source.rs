@@ -129,7 +129,7 @@ async fn run(state: State, fault: Fault) -> (Vec<String>, Vec<String>) {
             source.next().await
         };
         let message = message?.expect("each fault is followed by another attempt");
-        data.push(message.data.to_string());
+        data.push(message.data().to_string());
         Some(())
     };
     if fault == Closed {

@@ -49,13 +49,9 @@ impl Reading {
         watch: &mut Option<Watch>,
     ) -> Poll<Result<Message, Error>> {
         for _ in 0..FRAMES {
-            match self.decoder.seek() {
-                Some(Ok(())) => {
-                    self.useful = true;
-                    return Poll::Ready(Ok(self.decoder.take_found()));
-                }
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => {}
+            if let Some(message) = self.decoder.next() {
+                self.useful |= message.is_ok();
+                return Poll::Ready(message);
             }
             if self.ended {
                 return Poll::Ready(Err(Error::end()));

@@ -41,7 +41,7 @@ use super::{Attempt, ReadyState, Update, connect, head, link::Link};
 /// let request = Request::get(uri).body(Empty::<Bytes>::new())?;
 /// let mut events = EventSource::new(client, request, tokio::time::sleep);
 /// while let Some(message) = events.next().await {
-///     println!("{}", message?.data);
+///     println!("{}", message?.data());
 /// }
 /// # Ok(())
 /// # }
@@ -269,7 +269,7 @@ impl EventSource {
     ///     while let Some(update) = source.update().await {
     ///         match update {
     ///             Update::Open(head) => println!("connected: {:?}", head.headers),
-    ///             Update::Message(message) => data.push(message.data.to_string()),
+    ///             Update::Message(message) => data.push(message.data().to_string()),
     ///             _ => break,
     ///         }
     ///     }
@@ -308,7 +308,7 @@ impl EventSource {
     }
 
     fn lets_through(&self, message: &Message) -> bool {
-        self.only.is_empty() || self.only.contains(&message.event)
+        self.only.is_empty() || self.only.iter().any(|name| name == message.event())
     }
 }
 

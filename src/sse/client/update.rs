@@ -12,7 +12,7 @@ use crate::sse::{Error, Message, Text};
 /// async fn watch(mut events: EventSource) {
 ///     while let Some(update) = events.update().await {
 ///         match update {
-///             Update::Message(message) => println!("{}", message.data),
+///             Update::Message(message) => println!("{}", message.data()),
 ///             Update::Reconnecting { after, cause, .. } => println!("again in {after:?}: {cause}"),
 ///             _ => {}
 ///         }

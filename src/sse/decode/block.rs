@@ -4,33 +4,26 @@ use std::{ops::Range, time::Duration};
 
 use bytestring::ByteString;
 
-use crate::sse::{Message, Text};
+use crate::sse::message::{Kept, Message, Span};
 
-use super::field::{self, Field};
+use super::{
+    data::{Data, TooLarge},
+    field::{self, Field},
+};
 
 /// What the lines of the present block have said, and what lasts longer than a block.
 ///
 /// Values stay ranges of the chunk until they are asked for: a handle is made once, where it is to be.
 #[derive(Debug, Default)]
 pub(super) struct Block {
+    /// A blank line would do something.
+    begun: bool,
     data: Data,
-    /// The data where it is not one piece of the chunk. Empty otherwise.
-    buffer: String,
     event: Value,
     /// The id that the next blank line makes the last event id.
     id: Value,
     last_event_id: Value,
     retry: Option<Duration>,
-}
-
-#[derive(Debug, Default)]
-enum Data {
-    #[default]
-    None,
-    /// One line, still in the chunk.
-    Here(Range<usize>),
-    /// The buffer from here on.
-    Buffer(usize),
 }
 
 /// What a field has said.
@@ -41,17 +34,14 @@ enum Value {
     /// A piece of the chunk.
     Here(Range<usize>),
     /// It came with an earlier chunk, or in several.
-    Own(Text),
+    Own(Kept),
 }
 
-/// The data of an event has become larger than it may.
-pub(super) struct TooLarge;
-
 impl Block {
-    pub(super) fn resume(last_event_id: Text) -> Self {
+    pub(super) fn resume(last_event_id: &str) -> Self {
         let mut block = Self::default();
         if !last_event_id.is_empty() {
-            block.last_event_id = Value::Own(last_event_id);
+            block.last_event_id = Value::Own(last_event_id.into());
         }
         block
     }
@@ -60,7 +50,7 @@ impl Block {
     pub(super) fn outlast(&self, chunk: &ByteString) -> Self {
         Self {
             retry: self.retry,
-            ..Self::resume(Text::from(self.last_event_id(chunk)))
+            ..Self::resume(self.last_event_id(chunk))
         }
     }
 
@@ -75,176 +65,135 @@ impl Block {
     /// Whether a blank line would do nothing.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        matches!(
-            (&self.data, &self.event, &self.id),
-            (Data::None, Value::None, Value::None)
-        )
+        !self.begun
     }
 
-    /// Takes a line of the chunk.
+    /// Takes a line that is not blank and begins at `start` of the chunk.
     #[inline]
     pub(super) fn line(
         &mut self,
         chunk: &ByteString,
-        line: Range<usize>,
+        start: usize,
+        line: &[u8],
         limit: usize,
     ) -> Result<(), TooLarge> {
-        let Some((field, from)) = field::parse(&chunk.as_bytes()[line.clone()]) else {
+        let Some((field, from)) = field::parse(line) else {
             return Ok(());
         };
-        let value = line.start + from..line.end;
+        let value = start + from..start + line.len();
         if field == Field::Data {
-            return self.data(chunk, value, limit);
+            self.begun = true;
+            return self.data.line(chunk, value, limit);
         }
-        self.other(field, &chunk[value.clone()], || Value::Here(value));
+        self.other(field, &line[from..], || Value::Here(value));
         Ok(())
     }
 
     /// Takes a line that was joined from several chunks. It may swap its memory for other memory.
-    pub(super) fn joined(&mut self, line: &mut String, limit: usize) -> Result<(), TooLarge> {
+    pub(super) fn joined(
+        &mut self,
+        chunk: &ByteString,
+        line: &mut String,
+        limit: usize,
+    ) -> Result<(), TooLarge> {
         let Some((field, from)) = field::parse(line.as_bytes()) else {
             return Ok(());
         };
+        if field == Field::Data {
+            self.begun = true;
+            return self.data.joined(chunk, line, from, limit);
+        }
         let value = &line[from..];
-        if field != Field::Data {
-            self.other(field, value, || Value::Own(Text::from(value)));
-            return Ok(());
-        }
-        if let Data::None = self.data {
-            if value.len() > limit {
-                return Err(TooLarge);
-            }
-            // A large line is not copied once more.
-            std::mem::swap(&mut self.buffer, line);
-            self.data = Data::Buffer(from);
-            return Ok(());
-        }
-        self.append(value, limit)
+        self.other(field, value.as_bytes(), || Value::Own(value.into()));
+        Ok(())
     }
 
+    #[inline]
     pub(super) fn has_data(&self) -> bool {
-        !matches!(self.data, Data::None)
+        !self.data.is_none()
     }
 
     /// Does what a blank line does to a block without data (HTML 9.2.6).
     #[inline]
     pub(super) fn end(&mut self) {
-        // With or without data, the id takes effect.
-        if !matches!(self.id, Value::None) {
-            self.last_event_id = std::mem::take(&mut self.id);
+        if self.begun {
+            // With or without data, the id takes effect.
+            if !matches!(self.id, Value::None) {
+                self.last_event_id = std::mem::take(&mut self.id);
+            }
+            self.event = Value::None;
+            self.begun = false;
         }
-        self.event = Value::None;
+    }
+
+    /// The last event id for a message that shares the chunk.
+    #[inline]
+    pub(super) fn id(&self) -> (Span, Option<Kept>) {
+        (self.last_event_id.here(), self.last_event_id.kept())
     }
 
     /// Makes the block one that is nothing but this line of data.
     #[inline]
     pub(super) fn alone(&mut self, data: Range<usize>) {
-        self.data = Data::Here(data);
+        self.begun = true;
+        self.data.alone(data);
+    }
+
+    /// The same, where the line came in several chunks.
+    #[inline]
+    pub(super) fn alone_joined(&mut self, data: String) {
+        self.begun = true;
+        self.data.alone_joined(data);
     }
 
     /// Does what a blank line does to a block with data: makes an event of it.
-    // A handle that is moved just after it was written stalls the processor for as long as the search for a line end
-    // takes. So the one handle of most events is made first, while nothing is to be dropped if that panics, and the
-    // compiler can have it written where it is to be.
-    #[inline]
     pub(super) fn dispatch(&mut self, chunk: &ByteString) -> Message {
-        let Data::Here(range) = &self.data else {
-            return self.dispatch_any(chunk);
-        };
-        if !matches!(
-            (&self.event, &self.id, &self.last_event_id),
-            (Value::None, Value::None, Value::None)
-        ) {
-            return self.dispatch_any(chunk);
-        }
-        let range = range.clone();
-        self.data = Data::None;
-        let data = Text::wrap(chunk.slice_ref(&chunk[range]));
-        Message {
-            event: Text::from_static(MESSAGE),
-            data,
-            last_event_id: Text::new(),
-        }
-    }
-
-    #[inline(never)]
-    fn dispatch_any(&mut self, chunk: &ByteString) -> Message {
         if !matches!(self.id, Value::None) {
             self.last_event_id = std::mem::take(&mut self.id);
         }
-        let last_event_id = self.last_event_id.to_text(chunk, "");
-        let data = match &self.data {
-            Data::Here(range) => Text::wrap(chunk.slice_ref(&chunk[range.clone()])),
-            Data::Buffer(from) => Text::wrap(take_buffer(&mut self.buffer, *from)),
-            Data::None => Text::new(),
-        };
-        self.data = Data::None;
-        let event = self.event.to_text(chunk, MESSAGE);
-        self.event = Value::None;
-        Message {
-            event,
-            data,
-            last_event_id,
+        self.begun = false;
+        let kept = self.last_event_id.kept();
+        let event = std::mem::take(&mut self.event);
+        if !matches!(event, Value::Own(_)) {
+            if let Some(data) = self.data.take_alone() {
+                let memory = chunk.clone();
+                let id = self.last_event_id.here();
+                return Message::new(memory, data.into(), event.here(), id, kept);
+            }
         }
+        let (event, id) = (event.as_str(chunk), self.last_event_id.here());
+        let id = &chunk[Range::from(id)];
+        let (mut text, data) = self.data.take(chunk, event.len() + id.len());
+        let event = push(&mut text, event);
+        let id = push(&mut text, id);
+        Message::new(text.into(), data.into(), event, id, kept)
     }
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.
     #[inline]
     pub(super) fn detach(&mut self, chunk: &ByteString) {
-        if let Data::Here(range) = &self.data {
-            self.buffer.push_str(&chunk[range.clone()]);
-            self.data = Data::Buffer(0);
-        }
-        for value in [&mut self.event, &mut self.id, &mut self.last_event_id] {
-            if let Value::Here(_) = value {
-                *value = Value::Own(Text::from(value.as_str(chunk)));
-            }
+        self.last_event_id.detach(chunk);
+        if self.begun {
+            self.data.gather(chunk);
+            self.event.detach(chunk);
+            self.id.detach(chunk);
         }
     }
 
-    fn data(
-        &mut self,
-        chunk: &ByteString,
-        value: Range<usize>,
-        limit: usize,
-    ) -> Result<(), TooLarge> {
-        match &self.data {
-            Data::None if value.len() > limit => return Err(TooLarge),
-            Data::None => {
-                self.data = Data::Here(value);
-                return Ok(());
-            }
-            Data::Here(first) => {
-                self.buffer.push_str(&chunk[first.clone()]);
-                self.data = Data::Buffer(0);
-            }
-            Data::Buffer(_) => {}
-        }
-        self.append(&chunk[value], limit)
-    }
-
-    /// One more line of data.
-    fn append(&mut self, value: &str, limit: usize) -> Result<(), TooLarge> {
-        let from = if let Data::Buffer(from) = self.data {
-            from
-        } else {
-            0
-        };
-        if self.buffer.len() - from + 1 + value.len() > limit {
-            return Err(TooLarge);
-        }
-        self.buffer.push('\n');
-        self.buffer.push_str(value);
-        Ok(())
-    }
-
-    fn other(&mut self, field: Field, value: &str, keep: impl FnOnce() -> Value) {
+    #[inline]
+    fn other(&mut self, field: Field, value: &[u8], keep: impl FnOnce() -> Value) {
         match field {
             Field::Data => {}
-            Field::Event => self.event = keep(),
+            Field::Event => {
+                self.begun = true;
+                self.event = keep();
+            }
             // An id with NUL is ignored, and only it, not its event.
-            Field::Id if value.contains('\0') => {}
-            Field::Id => self.id = keep(),
+            Field::Id if value.contains(&0) => {}
+            Field::Id => {
+                self.begun = true;
+                self.id = keep();
+            }
             // At once, even if the block never ends.
             Field::Retry => {
                 if let Some(millis) = field::retry(value) {
@@ -261,37 +210,39 @@ impl Value {
         match self {
             Self::None => "",
             Self::Here(range) => &chunk[range.clone()],
-            Self::Own(text) => text,
+            Self::Own(text) => text.as_str(),
         }
     }
 
-    /// A handle of it, or `default` if it is empty.
+    /// Where in the chunk it is, or nowhere.
     #[inline]
-    fn to_text(&self, chunk: &ByteString, default: &'static str) -> Text {
+    fn here(&self) -> Span {
         match self {
-            // A test costs less than a reference count.
-            Self::Own(text) if !text.is_empty() => text.clone(),
-            Self::Here(range) if !range.is_empty() => {
-                Text::wrap(chunk.slice_ref(&chunk[range.clone()]))
-            }
-            // Made here, for a handle that is not used would be dropped through its table of functions.
-            _ => Text::from_static(default),
+            Self::Here(range) => range.clone().into(),
+            Self::None | Self::Own(_) => Span::default(),
+        }
+    }
+
+    #[inline]
+    fn kept(&self) -> Option<Kept> {
+        match self {
+            Self::Own(value) => Some(value.clone()),
+            Self::None | Self::Here(_) => None,
+        }
+    }
+
+    #[inline]
+    fn detach(&mut self, chunk: &ByteString) {
+        if let Self::Here(_) = self {
+            *self = Self::Own(self.as_str(chunk).into());
         }
     }
 }
 
-fn take_buffer(buffer: &mut String, from: usize) -> ByteString {
-    // Small data is copied to memory of its size, and the buffer serves again.
-    if buffer.len() <= COPIED {
-        let data = ByteString::from(&buffer[from..]);
-        buffer.clear();
-        return data;
-    }
-    let whole = ByteString::from(std::mem::take(buffer));
-    whole.slice_ref(&whole[from..])
+/// Adds a piece, and says where it is.
+#[inline]
+fn push(text: &mut String, piece: &str) -> Span {
+    let start = text.len();
+    text.push_str(piece);
+    Span::from(start..text.len())
 }
-
-/// What an event without a name is called.
-const MESSAGE: &str = "message";
-/// Data up to here is copied out of the buffer.
-const COPIED: usize = 4096;

@@ -4,12 +4,15 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
-use crate::sse::{Error, Message, Text};
+use crate::sse::{
+    Error, Text,
+    message::{Message, Span},
+};
 
 use super::{
     Limits,
     block::Block,
-    lines::{Line, Lines},
+    lines::{self, Line, Lines},
     utf8::Utf8,
 };
 
@@ -34,9 +37,9 @@ use super::{
 ///
 /// decoder.push(b"0\n\nretry: 500\n");
 /// let message = decoder.next().expect("an event")?;
-/// assert_eq!(message.event, "tick");
-/// assert_eq!(message.data, "12:00");
-/// assert_eq!(message.last_event_id, "7");
+/// assert_eq!(message.event(), "tick");
+/// assert_eq!(message.data(), "12:00");
+/// assert_eq!(message.last_event_id(), "7");
 ///
 /// assert!(decoder.next().is_none());
 /// assert_eq!(decoder.retry().expect("a retry").as_millis(), 500);
@@ -51,7 +54,7 @@ use super::{
 ///
 /// let mut decoder = Decoder::resume("7").limits(Limits::new().event(64 << 10));
 /// decoder.push_bytes(Bytes::from_static(b"data: 12:01\n\n"));
-/// assert_eq!(decoder.next().expect("an event")?.last_event_id, "7");
+/// assert_eq!(decoder.next().expect("an event")?.last_event_id(), "7");
 /// assert_eq!(decoder.last_event_id(), "7");
 /// # Ok::<(), tower_realtime::sse::Error>(())
 /// ```
@@ -70,6 +73,16 @@ pub struct Decoder {
     failed: bool,
 }
 
+/// Where lines end to be read.
+enum Stop {
+    /// After the blank line of an event.
+    Event,
+    /// After a blank line that makes no event.
+    Blank,
+    /// Before a line that goes on in the next chunk.
+    End,
+}
+
 impl Decoder {
     /// A decoder for a new stream.
     #[must_use]
@@ -81,7 +94,7 @@ impl Decoder {
     #[must_use]
     pub fn resume(last_event_id: impl Into<Text>) -> Self {
         Self {
-            block: Block::resume(last_event_id.into()),
+            block: Block::resume(&last_event_id.into()),
             ..Self::default()
         }
     }
@@ -102,7 +115,17 @@ impl Decoder {
 
     /// Adds bytes of the stream. Messages will share their memory where they are one line inside of it.
     #[inline]
-    pub fn push_bytes(&mut self, bytes: Bytes) {
+    pub fn push_bytes(&mut self, mut bytes: Bytes) {
+        // Places in a chunk fit four bytes, also where all of it becomes three times its size as it is no UTF-8.
+        while bytes.len() > CHUNK {
+            let chunk = bytes.split_to(CHUNK);
+            self.push_chunk(chunk);
+        }
+        self.push_chunk(bytes);
+    }
+
+    #[inline]
+    fn push_chunk(&mut self, bytes: Bytes) {
         if self.failed || bytes.is_empty() || self.extend_line(&bytes) {
             return;
         }
@@ -125,9 +148,23 @@ impl Decoder {
         self.block.retry()
     }
 
-    /// Reads until an event is complete, which is then to be [taken](Self::take_found), or until there is nothing more.
-    ///
-    /// Two steps, so that a message is made where it is to be and not moved on the way.
+    /// The next event, if it is here and nothing but one line of data, as most are.
+    // What is moved just after it was written, in other pieces, stalls the processor for as long as the search for a
+    // line end takes. So the handle of the memory is made before that search, and the message where it is to be.
+    #[expect(clippy::inline_always, reason = "called, it moves what it has made")]
+    #[inline(always)]
+    pub(crate) fn next_line(&mut self) -> Option<Message> {
+        if !self.block.is_empty() || !self.lines.is_at_data() {
+            return None;
+        }
+        let memory = self.lines.chunk().clone();
+        let (id, kept) = self.block.id();
+        let data = self.lines.take_event(self.longest())?;
+        Some(Message::new(memory, data.into(), Span::default(), id, kept))
+    }
+
+    /// After [`next_line`](Self::next_line) had none: reads until an event is complete, which is then to be
+    /// [taken](Self::take_found), or until there is nothing more.
     #[inline]
     pub(crate) fn seek(&mut self) -> Option<Result<(), Error>> {
         if self.is_used_up() {
@@ -142,11 +179,18 @@ impl Decoder {
         self.block.dispatch(self.lines.chunk())
     }
 
+    /// How long a line that is an event may be. More than this is for those who know what to say of it.
+    #[inline]
+    fn longest(&self) -> usize {
+        self.limits.line.min(self.limits.event)
+    }
+
     #[inline]
     fn is_used_up(&self) -> bool {
         self.lines.is_used_up() && self.queue.is_empty()
     }
 
+    #[inline(never)]
     fn advance(&mut self) -> Option<Result<(), Error>> {
         loop {
             if self.lines.is_used_up() {
@@ -176,12 +220,24 @@ impl Decoder {
     #[inline]
     fn read(&mut self) -> Result<bool, Error> {
         loop {
-            if self.block.is_empty() {
-                self.lines.skip_idle(self.limits.line);
-                // Its limits are in one: more than this is for those who know what to say of it.
-                let longest = self.limits.line.min(self.limits.event);
-                if let Some(data) = self.lines.take_event(longest) {
+            if self.block.is_empty()
+                && self.lines.skip_idle(self.limits.line)
+                && self.lines.is_at_data()
+            {
+                if let Some(data) = self.lines.take_event(self.longest()) {
                     self.block.alone(data);
+                    return Ok(true);
+                }
+            }
+            if self.lines.is_plain() {
+                match self.read_plain()? {
+                    Stop::Event => return Ok(true),
+                    Stop::Blank => continue,
+                    Stop::End => {}
+                }
+            } else if self.block.is_empty() {
+                if let Some(data) = self.lines.take_joined(self.longest()) {
+                    self.block.alone_joined(data);
                     return Ok(true);
                 }
             }
@@ -189,27 +245,72 @@ impl Decoder {
                 self.block.detach(self.lines.chunk());
                 return self.check_line(self.lines.unfinished()).map(|()| false);
             };
-            let taken = match line {
-                Line::Here(line) if line.is_empty() => {
-                    if self.block.has_data() {
-                        return Ok(true);
-                    }
-                    self.block.end();
-                    continue;
-                }
-                Line::Here(line) => {
-                    self.check_line(line.len())?;
-                    self.block.line(self.lines.chunk(), line, self.limits.event)
-                }
-                Line::Joined => {
-                    self.check_line(self.lines.unfinished())?;
-                    let taken = self.block.joined(self.lines.joined(), self.limits.event);
-                    self.lines.clear_joined();
-                    taken
-                }
-            };
-            taken.map_err(|_| Error::event_too_large(self.limits.event))?;
+            if self.read_line(line)? {
+                return Ok(true);
+            }
         }
+    }
+
+    /// Reads the lines of a chunk without CR.
+    #[inline]
+    fn read_plain(&mut self) -> Result<Stop, Error> {
+        let (chunk, mut at, mut end) = self.lines.rest();
+        let bytes = chunk.as_bytes();
+        let stop = loop {
+            if end < at {
+                end = lines::find_near(b'\n', bytes, at);
+            }
+            let Some(line) = bytes.get(at..end) else {
+                break Stop::End;
+            };
+            if end == bytes.len() {
+                break Stop::End;
+            }
+            let start = at;
+            at = end + 1;
+            if line.is_empty() {
+                if self.block.has_data() {
+                    break Stop::Event;
+                }
+                self.block.end();
+                break Stop::Blank;
+            }
+            if line.len() > self.limits.line {
+                return Err(Error::line_too_long(self.limits.line));
+            }
+            let taken = self.block.line(chunk, start, line, self.limits.event);
+            taken.map_err(|_| Error::event_too_large(self.limits.event))?;
+        };
+        self.lines.move_to(at, end);
+        Ok(stop)
+    }
+
+    /// Reads a line of any kind. True means that an event is complete.
+    fn read_line(&mut self, line: Line) -> Result<bool, Error> {
+        let taken = match line {
+            Line::Here(line) if line.is_empty() => {
+                if self.block.has_data() {
+                    return Ok(true);
+                }
+                self.block.end();
+                return Ok(false);
+            }
+            Line::Here(line) => {
+                self.check_line(line.len())?;
+                let chunk = self.lines.chunk();
+                let (start, line) = (line.start, &chunk.as_bytes()[line]);
+                self.block.line(chunk, start, line, self.limits.event)
+            }
+            Line::Joined => {
+                self.check_line(self.lines.unfinished())?;
+                let (chunk, line) = self.lines.joined();
+                let taken = self.block.joined(chunk, line, self.limits.event);
+                self.lines.clear_joined();
+                taken
+            }
+        };
+        taken.map_err(|_| Error::event_too_large(self.limits.event))?;
+        Ok(false)
     }
 
     #[inline]
@@ -236,9 +337,15 @@ impl Iterator for Decoder {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(message) = self.next_line() {
+            return Some(Ok(message));
+        }
         Some(match self.seek()? {
             Ok(()) => Ok(self.take_found()),
             Err(error) => Err(error),
         })
     }
 }
+
+/// The largest chunk that is read in one piece.
+const CHUNK: usize = 1 << 30;

@@ -34,12 +34,15 @@ pub(super) fn parse(line: &[u8]) -> Option<(Field, usize)> {
 }
 
 /// The milliseconds of a `retry` value: ASCII digits and nothing else. A sign, a space or a fraction makes it void.
-pub(super) fn retry(value: &str) -> Option<u64> {
-    if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+#[inline(never)]
+pub(super) fn retry(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
         return None;
     }
-    // Digits only, so that the one thing that can go wrong is their number.
-    Some(value.parse().unwrap_or(u64::MAX))
+    value.iter().try_fold(0_u64, |millis, byte| {
+        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+        Some(millis.saturating_mul(10).saturating_add(digit.into()))
+    })
 }
 
 #[cfg(test)]
@@ -85,7 +88,7 @@ mod tests {
             ("٣", None),
             ("5\0", None),
         ] {
-            assert_eq!(retry(value), want, "{value:?}");
+            assert_eq!(retry(value.as_bytes()), want, "{value:?}");
         }
     }
 }

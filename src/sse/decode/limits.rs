@@ -29,17 +29,18 @@ impl Limits {
 
     /// The longest line in bytes, its name counted, its end not. By default 1 MiB.
     ///
-    /// Data without line breaks is one line, so this bounds the events of most servers.
+    /// Data without line breaks is one line, so this bounds the events of most servers. More than 1 GiB counts as that.
     #[must_use]
     pub const fn line(mut self, bytes: usize) -> Self {
-        self.line = bytes;
+        self.line = if bytes < LINE { bytes } else { LINE };
         self
     }
 
-    /// The largest data of one event in bytes, its line breaks counted. By default 8 MiB.
+    /// The largest data of one event in bytes, its line breaks counted. By default 8 MiB. More than 2 GiB counts as
+    /// that.
     #[must_use]
     pub const fn event(mut self, bytes: usize) -> Self {
-        self.event = bytes;
+        self.event = if bytes < EVENT { bytes } else { EVENT };
         self
     }
 }
@@ -49,3 +50,7 @@ impl Default for Limits {
         Self::new()
     }
 }
+
+/// With these, data, name and id of an event are less than 4 GiB together, so that places in them fit four bytes.
+const LINE: usize = 1 << 30;
+const EVENT: usize = 1 << 31;

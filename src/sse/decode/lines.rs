@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use bytestring::ByteString;
 
+use super::data::COPIED;
+
 /// Cuts chunks into lines. CR, LF and CRLF end a line each, mixed as they may be.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -51,9 +53,28 @@ impl Lines {
         &self.chunk
     }
 
-    /// The line of [`Line::Joined`]. It is to be cleared before the next line is asked for.
-    pub(super) fn joined(&mut self) -> &mut String {
-        &mut self.cut
+    /// The chunk and the line of [`Line::Joined`], which is to be cleared before the next line is asked for.
+    pub(super) fn joined(&mut self) -> (&ByteString, &mut String) {
+        (&self.chunk, &mut self.cut)
+    }
+
+    /// Whether the rest of the chunk is lines that begin in it and end with LF each, but for the last.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.cr == self.chunk.len() && self.cut.is_empty()
+    }
+
+    /// The chunk, where its next line begins, and a line feed, which is the next one if it is not before that.
+    #[inline]
+    pub(super) fn rest(&self) -> (&ByteString, usize, usize) {
+        (&self.chunk, self.at, self.lf)
+    }
+
+    /// Goes on at the line that begins at `at`, with what is known of line feeds.
+    #[inline]
+    pub(super) fn move_to(&mut self, at: usize, lf: usize) {
+        self.at = at;
+        self.lf = lf;
     }
 
     /// Forgets the line of [`Line::Joined`], and its memory where that has become large.
@@ -127,15 +148,18 @@ impl Lines {
         Some(Line::Joined)
     }
 
-    /// Takes an event that is one `data` line of at most `longest` bytes and a blank line, as most are, and says
-    /// where its data is. It is to be asked between events only.
+    /// Whether the next line is one of data, and begins in the chunk.
+    #[inline]
+    pub(super) fn is_at_data(&self) -> bool {
+        // `cut` is the start of this line.
+        self.chunk.as_bytes()[self.at..].starts_with(b"data:") && self.cut.is_empty()
+    }
+
+    /// Takes an event that is one line of data of at most `longest` bytes and a blank line, and says where its data
+    /// is. It is to be asked between events only, and [at a line of data](Self::is_at_data).
     #[inline]
     pub(super) fn take_event(&mut self, longest: usize) -> Option<Range<usize>> {
         let (bytes, start) = (self.chunk.as_bytes(), self.at);
-        // `cut` is the start of this line.
-        if !bytes[start..].starts_with(b"data:") || !self.cut.is_empty() {
-            return None;
-        }
         if self.lf < start {
             self.lf = find(b'\n', bytes, start);
         }
@@ -153,13 +177,43 @@ impl Lines {
         Some(end - value.len()..end)
     }
 
+    /// The same where the start of the line is in an earlier chunk. It is copied together, to memory of just its size.
+    pub(super) fn take_joined(&mut self, longest: usize) -> Option<String> {
+        if !self.cut.starts_with("data:") {
+            return None;
+        }
+        let (start, end) = (self.at, self.line_feed());
+        let length = self.cut.len() + (end - start);
+        // Long lines are worth more care.
+        if end >= self.cr
+            || self.chunk.as_bytes().get(end + 1) != Some(&b'\n')
+            || length > longest.min(COPIED)
+        {
+            return None;
+        }
+        let (before, after) = (&self.cut["data:".len()..], &self.chunk[start..end]);
+        let (before, after) = match before.strip_prefix(' ') {
+            Some(before) => (before, after),
+            None if before.is_empty() => (before, after.strip_prefix(' ').unwrap_or(after)),
+            None => (before, after),
+        };
+        let mut data = String::with_capacity(before.len() + after.len());
+        data.push_str(before);
+        data.push_str(after);
+        self.cut.clear();
+        self.at = end + 2;
+        Some(data)
+    }
+
     /// Passes over what gives nothing between events, for keep-alives are nearly all that idle streams send: blank
-    /// lines, and comments of at most `longest` bytes.
+    /// lines, and comments of at most `longest` bytes. Says whether there was any.
     #[inline]
-    pub(super) fn skip_idle(&mut self, longest: usize) {
-        if matches!(self.chunk.as_bytes().get(self.at), Some(b'\n' | b':')) && self.cut.is_empty() {
+    pub(super) fn skip_idle(&mut self, longest: usize) -> bool {
+        let idle = matches!(self.chunk.as_bytes().get(self.at), Some(b'\n' | b':'));
+        if idle && self.cut.is_empty() {
             self.skip(longest);
         }
+        idle
     }
 
     #[inline(never)]
@@ -223,16 +277,14 @@ fn find(byte: u8, bytes: &[u8], from: usize) -> usize {
 
 /// The same, for where it is mostly close: of several lines in an event, most are short, and the blank one ends it.
 #[inline]
-fn find_near(byte: u8, bytes: &[u8], from: usize) -> usize {
+pub(super) fn find_near(byte: u8, bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let mut at = from;
-    // Eight bytes at once, in a register: a call of a vector search costs as much as four of these.
-    for _ in 0..4 {
-        let Some(eight) = bytes[at..].first_chunk() else {
-            break;
-        };
+    // Eight bytes at once, in a register: a call of a vector search costs as much as eight of these.
+    for eight in bytes[from..].chunks_exact(8).take(8) {
+        let Ok(eight) = eight.try_into() else { break };
         // The first zero byte has the first of the high bits that are set (Mycroft); those after it may be wrong.
-        let differ = u64::from_le_bytes(*eight) ^ (ONES * u64::from(byte));
+        let differ = u64::from_le_bytes(eight) ^ (ONES * u64::from(byte));
         let zero = differ.wrapping_sub(ONES) & !differ & (ONES << 7);
         if zero != 0 {
             return at + zero.trailing_zeros() as usize / 8;

@@ -5,6 +5,7 @@
 //! ```
 
 mod block;
+mod data;
 mod decoder;
 mod field;
 mod limits;

@@ -207,7 +207,7 @@ pub async fn check_sse(address: SocketAddr) {
         .expect("an event")
         .expect("no error");
     assert_eq!(
-        (first.data.as_str(), first.last_event_id.as_str()),
+        (first.data(), first.last_event_id()),
         ("tick", "7")
     );
 }

@@ -31,10 +31,10 @@ async fn ask(address: &str) -> Outcome {
     for n in 0..3 {
         let tick = ticks.next().await.ok_or("the ticks ended")??;
         assert_eq!(
-            (tick.event.as_str(), tick.data.as_str()),
+            (tick.event(), tick.data()),
             ("tick", &*n.to_string())
         );
-        assert_eq!(tick.last_event_id, n.to_string());
+        assert_eq!(tick.last_event_id(), n.to_string());
     }
     let request = Request::get(format!("ws://{address}/echo")).body(Empty::<Bytes>::new())?;
     let (mut echo, _) = Connector::new()
