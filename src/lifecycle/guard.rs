@@ -1,6 +1,5 @@
 use std::{
     fmt,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -11,13 +10,13 @@ use http::Extensions;
 use super::{
     Closing, EndReason, Life, Pace, Permit, Stats, StreamControl, StreamEnd, StreamInfo,
     StreamKind, StreamObserver, Tally,
-    control::DrainOrder,
     drain::Member,
     slot::Slot,
     span::Span,
     stall::{self, StallSignal},
+    times::Times,
 };
-use crate::rt::{BoxSleep, DynTimer, Task, Timer};
+use crate::rt::DynTimer;
 
 /// Held by whatever is the stream: the body of an event stream, the task of a WebSocket. Its drop is the real end.
 ///
@@ -71,15 +70,26 @@ pub struct StreamGuard(Box<Inner>);
 
 /// Fields are dropped from the top to the bottom, so a drain is left last, when all else is done.
 struct Inner {
-    life: Arc<Life>,
-    /// The waker that `life` has.
-    waker: Option<Waker>,
+    hot: Hot,
     /// The order that was given.
     pace: Option<Pace>,
     record: Record,
     times: Times,
     permits: Vec<Permit>,
     members: Vec<Member>,
+}
+
+/// What every poll touches, side by side: with thousands of streams none of it is in the processor's cache.
+struct Hot {
+    life: Arc<Life>,
+    /// The waker that `life` has.
+    waker: Option<Waker>,
+    events_sent: u64,
+    bytes_sent: u64,
+    /// Somebody sees the span.
+    has_span: bool,
+    /// Foreign code is running; still set at the end, it panicked.
+    inside: bool,
 }
 
 /// What will be reported.
@@ -93,44 +103,23 @@ struct Record {
     reason: Option<EndReason>,
     /// What somebody ordered.
     ordered: Option<EndReason>,
-    /// Foreign code is running; still set at the end, it panicked.
-    inside: bool,
     info: Option<StreamInfo>,
     observers: Vec<Arc<dyn StreamObserver>>,
     stall: Option<StallSignal>,
     span: Span,
 }
 
-/// What ends the stream in time.
-#[derive(Default)]
-struct Times {
-    age: Age,
-    expiry: Option<Task>,
-    drain: Draining,
-}
-
-#[derive(Default)]
-enum Age {
-    #[default]
-    None,
-    Unarmed(DynTimer, Duration),
-    Armed(BoxSleep),
-}
-
-#[derive(Default)]
-enum Draining {
-    #[default]
-    No,
-    /// Until its turn, which is this long after the start.
-    Waiting(BoxSleep, Duration, DrainOrder),
-    Closing(BoxSleep, Closing),
-}
-
 impl StreamGuard {
     pub(super) fn new(life: Arc<Life>, stall: Option<StallSignal>) -> Self {
         Self(Box::new(Inner {
-            life,
-            waker: None,
+            hot: Hot {
+                life,
+                waker: None,
+                events_sent: 0,
+                bytes_sent: 0,
+                has_span: false,
+                inside: false,
+            },
             pace: None,
             record: Record {
                 born: Instant::now(),
@@ -140,7 +129,6 @@ impl StreamGuard {
                 close_code: None,
                 reason: None,
                 ordered: None,
-                inside: false,
                 info: None,
                 observers: Vec::new(),
                 stall,
@@ -176,7 +164,7 @@ impl StreamGuard {
     /// What ends this stream from outside.
     #[must_use]
     pub fn control(&self) -> StreamControl {
-        StreamControl(Arc::clone(&self.0.life))
+        StreamControl(Arc::clone(&self.0.hot.life))
     }
 
     /// Waits for the order to end the stream.
@@ -186,10 +174,10 @@ impl StreamGuard {
     #[inline]
     pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Closing> {
         let this = &mut *self.0;
-        if !this.wakes(cx.waker()) {
+        if !this.hot.wakes(cx.waker()) {
             this.listen(cx.waker());
         }
-        if this.life.has_news() {
+        if this.hot.life.has_news() {
             this.obey()
         } else {
             Poll::Pending
@@ -198,9 +186,9 @@ impl StreamGuard {
 
     /// Counts events or messages that were sent, and their bytes.
     pub const fn sent(&mut self, events: u64, bytes: u64) {
-        let stats = &mut self.0.record.stats;
-        stats.events_sent += events;
-        stats.bytes_sent += bytes;
+        let hot = &mut self.0.hot;
+        hot.events_sent += events;
+        hot.bytes_sent += bytes;
     }
 
     /// Counts messages that were received, and their bytes.
@@ -225,13 +213,13 @@ impl StreamGuard {
     /// [`EndReason::Panicked`].
     #[inline]
     pub fn within<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        self.0.record.inside = true;
-        let result = if self.0.record.span.is_disabled() {
-            run()
-        } else {
+        self.0.hot.inside = true;
+        let result = if self.0.hot.has_span {
             self.0.record.run(run)
+        } else {
+            run()
         };
-        self.0.record.inside = false;
+        self.0.hot.inside = false;
         result
     }
 
@@ -252,7 +240,8 @@ impl StreamGuard {
     /// Whether [`poll_close`](Self::poll_close) would do anything.
     #[inline]
     pub(crate) fn has_news(&self, cx: &Context<'_>) -> bool {
-        !self.0.wakes(cx.waker()) || self.0.life.has_news()
+        let hot = &self.0.hot;
+        !hot.wakes(cx.waker()) || hot.life.has_news()
     }
 
     /// Like [`end`](Self::end), for an owner that cannot give the guard away.
@@ -281,10 +270,11 @@ impl StreamGuard {
         let info = record.info.get_or_insert_with(|| info.clone());
         record.observers.extend(observer);
         record.span = Span::of(info);
+        self.0.hot.has_span = !record.span.is_disabled();
     }
 
     pub(crate) fn limit_age(&mut self, timer: DynTimer, age: Duration) {
-        self.0.times.age = Age::Unarmed(timer, age);
+        self.0.times.limit_age(timer, age);
     }
 
     pub(crate) fn count_with(&mut self, tally: Tally) {
@@ -300,31 +290,33 @@ impl StreamGuard {
     }
 
     pub(super) fn life(&self) -> &Arc<Life> {
-        &self.0.life
+        &self.0.hot.life
     }
 }
 
-impl Inner {
+impl Hot {
     #[inline]
     fn wakes(&self, waker: &Waker) -> bool {
         let known = self.waker.as_ref();
         known.is_some_and(|known| known.will_wake(waker))
     }
+}
 
+impl Inner {
     /// Registered before looking: an order that comes in between wakes this task.
     #[cold]
     fn listen(&mut self, waker: &Waker) {
-        if self.waker.replace(waker.clone()).is_none() {
-            self.life.look_again(); // the timers do not run yet
+        if self.hot.waker.replace(waker.clone()).is_none() {
+            self.hot.life.look_again(); // the timers do not run yet
         }
-        self.life.listen(waker.clone());
+        self.hot.life.listen(waker.clone());
     }
 
     /// Reads the orders, and looks at the timers.
     #[cold]
     fn obey(&mut self) -> Poll<Closing> {
         // Their waker stays the same, whatever task polls this.
-        let alarm = Waker::from(Arc::clone(&self.life));
+        let alarm = Waker::from(Arc::clone(&self.hot.life));
         let mut cx = Context::from_waker(&alarm);
         while let Some(closing) = self.hear().or_else(|| self.times.poll(&mut cx)) {
             if self.pace.is_some_and(|pace| closing.pace <= pace) {
@@ -336,7 +328,7 @@ impl Inner {
             }
             self.record.ordered.get_or_insert(closing.reason);
             self.times.relax(closing.pace);
-            self.life.look_again(); // a timer that was made just now does not run yet
+            self.hot.life.look_again(); // a timer that was made just now does not run yet
             return Poll::Ready(closing);
         }
         Poll::Pending
@@ -345,11 +337,10 @@ impl Inner {
     /// Reads the orders.
     fn hear(&mut self) -> Option<Closing> {
         let times = &mut self.times;
-        let (closing, _replaced) = self.life.news(|orders| {
-            let replaced = orders.expiry.take().map(|new| times.expiry.replace(new));
+        let (closing, _replaced) = self.hot.life.news(|orders| {
+            let replaced = orders.expiry.take().map(|new| times.expire(new));
             if let Some(order) = orders.drain.take() {
-                let turn = order.turn(orders.finish_first);
-                times.drain = Draining::Waiting(order.timer.sleep(turn), turn, order);
+                times.drain(order, orders.finish_first);
             }
             (orders.close.take(), replaced)
         })?;
@@ -357,104 +348,10 @@ impl Inner {
     }
 }
 
-impl DrainOrder {
-    fn turn(&self, finish_first: bool) -> Duration {
-        if finish_first {
-            self.deadline / 10 * 9
-        } else {
-            self.after
-        }
-    }
-}
-
-impl Times {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Closing> {
-        let closing = self.poll_age(cx);
-        let closing = closing.or_else(|| self.poll_expiry(cx));
-        closing.or_else(|| self.poll_drain(cx))
-    }
-
-    fn poll_age(&mut self, cx: &mut Context<'_>) -> Option<Closing> {
-        if let Age::Unarmed(timer, age) = &self.age {
-            self.age = Age::Armed(timer.sleep(*age));
-        }
-        let Age::Armed(sleep) = &mut self.age else {
-            return None;
-        };
-        if !ready(sleep, cx) {
-            return None;
-        }
-        self.age = Age::None;
-        Some(Closing {
-            reason: EndReason::Expired,
-            pace: Pace::Gentle,
-            code: 1001,
-            text: "maximum age".into(),
-            // Old streams end one by one, so there is nothing to spread.
-            retry: Some(Duration::from_secs(1)),
-        })
-    }
-
-    fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Option<Closing> {
-        let expiry = self.expiry.as_mut()?;
-        if !ready(expiry, cx) {
-            return None;
-        }
-        self.expiry = None;
-        Some(Closing {
-            reason: EndReason::Expired,
-            pace: Pace::Prompt,
-            code: 1008,
-            text: "expired".into(),
-            retry: None,
-        })
-    }
-
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Option<Closing> {
-        match &mut self.drain {
-            Draining::No => None,
-            Draining::Waiting(sleep, turn, order) => {
-                if !ready(sleep, cx) {
-                    return None;
-                }
-                let rest = order.deadline.saturating_sub(*turn);
-                let closing = order.closing.clone();
-                let forced = Closing {
-                    pace: Pace::Forced,
-                    ..closing.clone()
-                };
-                self.drain = Draining::Closing(order.timer.sleep(rest), forced);
-                Some(closing)
-            }
-            Draining::Closing(sleep, forced) => {
-                if !ready(sleep, cx) {
-                    return None;
-                }
-                let forced = forced.clone();
-                self.drain = Draining::No;
-                Some(forced)
-            }
-        }
-    }
-
-    /// Once the stream is closing, only a drain's deadline is left.
-    fn relax(&mut self, pace: Pace) {
-        self.age = Age::None;
-        // What ends gently may stand in the middle of an event for long: it still ends when its entitlement does.
-        if pace > Pace::Gentle {
-            self.expiry = None;
-        }
-    }
-}
-
-fn ready(sleep: &mut Pin<Box<dyn Future<Output = ()> + Send>>, cx: &mut Context<'_>) -> bool {
-    sleep.as_mut().poll(cx).is_ready()
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.life.end();
-        self.record.report();
+        self.hot.life.end();
+        self.record.report(&self.hot);
     }
 }
 
@@ -466,11 +363,21 @@ impl Record {
         run()
     }
 
-    fn report(&mut self) {
+    /// What is counted in two places.
+    const fn stats(&self, hot: &Hot) -> Stats {
+        Stats {
+            events_sent: hot.events_sent,
+            bytes_sent: hot.bytes_sent,
+            ..self.stats
+        }
+    }
+
+    fn report(&mut self, hot: &Hot) {
         if self.kind.is_none() {
             return;
         }
-        let reason = self.reason();
+        let reason = self.reason(hot.inside);
+        self.stats = self.stats(hot);
         if let Some(tally) = &self.tally {
             tally.end(reason);
             self.stats.events_sent += tally.events();
@@ -488,14 +395,14 @@ impl Record {
         }
     }
 
-    fn reason(&self) -> EndReason {
+    fn reason(&self, has_panicked: bool) -> EndReason {
         // The maker of events may know better: that the last event tells of a failure, for instance.
         let said = self.tally.as_ref().and_then(Tally::reason).or(self.reason);
         let said = said.unwrap_or(EndReason::Disconnected);
         let lost = matches!(said, EndReason::Disconnected | EndReason::Failed);
         let stalled = stall::is_dropping() || self.stall.as_ref().is_some_and(StallSignal::is_set);
         match self.ordered {
-            _ if self.inside || said == EndReason::Panicked => EndReason::Panicked,
+            _ if has_panicked || said == EndReason::Panicked => EndReason::Panicked,
             Some(ordered) => ordered,
             None if lost && stalled => EndReason::Stalled,
             None => said,
@@ -508,7 +415,7 @@ impl fmt::Debug for StreamGuard {
         let record = &self.0.record;
         f.debug_struct("StreamGuard")
             .field("kind", &record.kind)
-            .field("stats", &record.stats)
+            .field("stats", &record.stats(&self.0.hot))
             .finish_non_exhaustive()
     }
 }

@@ -75,6 +75,7 @@ mod span;
 #[cfg_attr(not(feature = "hyper"), allow(dead_code))] // set by `layers::StallGuard`
 mod stall;
 mod stats;
+mod times;
 
 #[cfg(feature = "hyper")]
 pub(crate) use self::stall::drop_stalled;
