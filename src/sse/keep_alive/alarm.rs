@@ -34,8 +34,13 @@ impl Alarm {
         }
     }
 
-    /// Polls the timer, if there is a reason to. Once it is ready, the next one is taken for new.
+    /// Whether [`poll`](Self::poll) would find that nothing has happened.
     #[inline]
+    pub(super) fn is_quiet(&self, cx: &Context<'_>) -> bool {
+        self.task.will_wake(cx.waker()) && !self.bell.rang.load(Ordering::Acquire)
+    }
+
+    /// Polls the timer, if there is a reason to. Once it is ready, the next one is taken for new.
     pub(super) fn poll<S: Future>(&mut self, timer: Pin<&mut S>, cx: &Context<'_>) -> Poll<()> {
         // Followed before looking: a ring that comes in between wakes this task.
         if !self.task.will_wake(cx.waker()) {
@@ -48,7 +53,6 @@ impl Alarm {
         }
     }
 
-    #[cold]
     fn look<S: Future>(&self, timer: Pin<&mut S>) -> Poll<()> {
         self.bell.rang.store(false, Ordering::Relaxed);
         let bell = Waker::from(Arc::clone(&self.bell));
@@ -59,7 +63,6 @@ impl Alarm {
         rang
     }
 
-    #[cold]
     fn follow(&mut self, task: &Waker) {
         self.task.clone_from(task);
         let replaced = std::mem::replace(&mut *self.bell.lock(), task.clone());

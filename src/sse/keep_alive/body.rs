@@ -88,17 +88,69 @@ impl<B, T: Timer> KeepAliveBody<B, T> {
         self.keep_alive.is_some()
     }
 
-    /// The same body, which has not begun, kept alive in another way.
+    /// The same body of our own events, which has not begun, kept alive in another way.
     pub(crate) fn with<U: Timer>(self, keep_alive: KeepAlive<U>) -> KeepAliveBody<B, U> {
-        KeepAliveBody::from_parts(self.inner, Some(keep_alive))
+        let mut body = KeepAliveBody::from_parts(self.inner, Some(keep_alive));
+        body.bom = Bom::none();
+        body
     }
 
     /// Another body in place of this one, which has not begun, kept alive in the same way.
     pub(crate) fn map<C>(self, f: impl FnOnce(B) -> C) -> KeepAliveBody<C, T> {
-        KeepAliveBody::from_parts(self.inner.map(f), self.keep_alive)
+        let mut body = KeepAliveBody::from_parts(self.inner.map(f), self.keep_alive);
+        body.bom = self.bom;
+        body
+    }
+
+    /// Whether there can be no comment to write.
+    #[inline]
+    fn is_quiet(&self, cx: &Context<'_>) -> bool {
+        let alarm = self.alarm.as_ref();
+        self.keep_alive.is_none() || alarm.is_some_and(|alarm| alarm.is_quiet(cx))
+    }
+
+    /// Takes notice of a frame that can be handed on as it is, as nearly all can: false if it has to be
+    /// [changed](Self::change). To unpack a frame and pack it again costs more than all the rest.
+    #[inline]
+    fn note(self: Pin<&mut Self>, frame: &Frame<Bytes>) -> bool {
+        let this = self.project();
+        if this.keep_alive.is_none() {
+            return true;
+        }
+        match frame.data_ref() {
+            Some(data) if this.bom.is_past() && !data.is_empty() => {
+                this.boundary.push(data);
+                this.pulse.active();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The frame that is handed on in place of this one, if there is any.
+    #[cold]
+    fn change(self: Pin<&mut Self>, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let mut this = self.project();
+        let chunk = match frame.into_data() {
+            Ok(chunk) => chunk,
+            Err(trailers) => {
+                // Nothing may come behind trailers.
+                *this.keep_alive = None;
+                this.sleep.set(None);
+                return Some(trailers);
+            }
+        };
+        let chunk = this.bom.strip(chunk);
+        if chunk.is_empty() {
+            return None;
+        }
+        this.boundary.push(&chunk);
+        this.pulse.active();
+        Some(Frame::data(chunk))
     }
 
     /// The next comment, if it is time for one and there may be one.
+    #[cold]
     fn poll_beat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Bytes> {
         let mut this = self.project();
         let Some(keep_alive) = this.keep_alive else {
@@ -148,32 +200,25 @@ where
             let Some(inner) = this.inner.as_mut().as_pin_mut() else {
                 return Poll::Ready(None);
             };
-            let Poll::Ready(next) = inner.poll_frame(cx) else {
+            let next = inner.poll_frame(cx);
+            let as_it_is = match &next {
+                Poll::Pending => self.is_quiet(cx),
+                Poll::Ready(Some(Ok(frame))) => self.as_mut().note(frame),
+                Poll::Ready(_) => {
+                    this.inner.set(None);
+                    this.sleep.set(None);
+                    true
+                }
+            };
+            if as_it_is {
+                return next;
+            }
+            let Poll::Ready(Some(Ok(frame))) = next else {
                 let beat = self.poll_beat(cx);
                 return beat.map(|beat| Some(Ok(Frame::data(beat))));
             };
-            let Some(Ok(frame)) = next else {
-                this.inner.set(None);
-                this.sleep.set(None);
-                return Poll::Ready(next);
-            };
-            if this.keep_alive.is_none() {
+            if let Some(frame) = self.as_mut().change(frame) {
                 return Poll::Ready(Some(Ok(frame)));
-            }
-            let chunk = match frame.into_data() {
-                Ok(chunk) => chunk,
-                Err(trailers) => {
-                    // Nothing may come behind trailers.
-                    *this.keep_alive = None;
-                    this.sleep.set(None);
-                    return Poll::Ready(Some(Ok(trailers)));
-                }
-            };
-            let chunk = this.bom.strip(chunk);
-            if !chunk.is_empty() {
-                this.boundary.push(&chunk);
-                this.pulse.active();
-                return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
         }
     }

@@ -16,12 +16,24 @@ impl Bom {
         Self { seen: 0 }
     }
 
+    /// The start of a stream that is known to have no mark.
+    pub(super) const fn none() -> Self {
+        Self {
+            seen: BOM.len() as u8,
+        }
+    }
+
+    /// Whether the start of the stream has passed, so that chunks pass as they are.
+    pub(super) const fn is_past(self) -> bool {
+        self.seen as usize == BOM.len()
+    }
+
     /// What of `chunk` is to be passed on, with bytes that were held back before it.
     pub(super) fn strip(&mut self, chunk: Bytes) -> Bytes {
-        let seen = usize::from(self.seen);
-        if seen == BOM.len() {
+        if self.is_past() {
             return chunk;
         }
+        let seen = usize::from(self.seen);
         let (held, rest) = BOM.split_at(seen);
         let same = rest.iter().zip(&chunk).take_while(|(a, b)| a == b).count();
         if same == rest.len().min(chunk.len()) {
