@@ -67,6 +67,7 @@ impl PartialEq for Encoded {
 impl Eq for Encoded {}
 
 impl From<Event> for Encoded {
+    #[inline]
     fn from(event: Event) -> Self {
         Self::from_blocks(event.into_block().into())
     }
@@ -89,67 +90,100 @@ impl From<Comment> for Encoded {
 pub(super) const DATA: &[u8; 6] = b"data: ";
 pub(super) const COMMENT: &[u8; 2] = b": ";
 
-/// Appends the lines of `text`, each behind `prefix` and ended.
-///
-/// CR, LF and CRLF are one break each (WHATWG HTML, section 9.2.5).
-pub(super) fn lines<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], text: &[u8]) {
-    match memchr::memchr2(b'\r', b'\n', text) {
-        Some(first) => split(out, prefix, text, first),
-        None => {
-            // A byte more than it needs, for a blank line.
-            out.reserve(prefix.len() + text.len() + 2);
-            out.extend_from_slice(prefix);
-            out.extend_from_slice(text);
-            out.push(b'\n');
-        }
-    }
-}
-
-/// Ends the lines of an `out` that begins with `prefix` and goes on with text of any kind.
-pub(super) fn seal<const N: usize>(prefix: &[u8; N], mut out: Vec<u8>) -> Vec<u8> {
-    let text = &out[prefix.len()..];
-    if let Some(first) = memchr::memchr2(b'\r', b'\n', text) {
-        let mut lines = Vec::new();
-        split(&mut lines, prefix, text, first);
-        return lines;
-    }
-    out.reserve_exact(2);
+/// The lines of `text` as [`lines`] appends them, with the blank line that ends a block.
+pub(super) fn block<const N: usize>(prefix: &[u8; N], text: &[u8]) -> Vec<u8> {
+    let breaks = breaks(text, N);
+    let mut out = Vec::with_capacity(room(text, breaks, N));
+    fill(&mut out, prefix, text, breaks);
     out.push(b'\n');
     out
 }
 
-/// Appends the lines of a text whose first line break is at `first`.
-#[inline(never)]
-fn split<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], mut text: &[u8], first: usize) {
-    out.reserve(room(text, N));
+/// Appends the lines of `text`, each behind `prefix` and ended.
+///
+/// CR, LF and CRLF are one break each (WHATWG HTML, section 9.2.5).
+pub(super) fn lines<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], text: &[u8]) {
+    let breaks = breaks(text, N);
+    out.reserve(room(text, breaks, N));
+    fill(out, prefix, text, breaks);
+}
+
+/// Makes a block of an `out` that begins with `prefix` and goes on with text of any kind.
+pub(super) fn seal<const N: usize>(prefix: &[u8; N], mut out: Vec<u8>) -> Vec<u8> {
+    let text = &out[prefix.len()..];
+    if breaks(text, N) > 0 {
+        return block(prefix, text);
+    }
+    out.reserve_exact(2);
+    out.extend_from_slice(b"\n\n");
+    out
+}
+
+#[inline]
+fn fill<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], text: &[u8], breaks: usize) {
     out.extend_from_slice(prefix);
-    // Most texts know no CR. Then each line goes over together with its LF, and the search is for one byte.
-    if memchr::memchr(b'\r', &text[first..]).is_none() {
-        while let Some(at) = memchr::memchr(b'\n', text) {
-            out.extend_from_slice(&text[..=at]);
-            out.extend_from_slice(prefix);
-            text = &text[at + 1..];
-        }
+    if breaks == 0 {
+        out.extend_from_slice(text);
+    } else {
+        split(out, prefix, text);
     }
-    while let Some(at) = memchr::memchr2(b'\r', b'\n', text) {
-        out.extend_from_slice(&text[..at]);
-        out.push(b'\n');
-        out.extend_from_slice(prefix);
-        text = &text[at + 1 + usize::from(text[at..].starts_with(b"\r\n"))..];
-    }
-    out.extend_from_slice(text);
     out.push(b'\n');
 }
 
-/// The room that the lines of a text with line breaks need, behind prefixes of `prefix` bytes.
-///
-/// A short text gets it exactly (but for CRLF): bytes with room to spare are shared at the price of another
-/// allocation. To count the breaks of a long one costs more than that.
-fn room(text: &[u8], prefix: usize) -> usize {
-    if text.len() > 255 {
-        return text.len() + text.len() / 8 + 4 * prefix;
+/// Appends a text with line breaks, behind the first `prefix`.
+#[inline]
+fn split<const N: usize>(out: &mut Vec<u8>, prefix: &[u8; N], mut text: &[u8]) {
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', text) {
+        let (is_cr, mut end) = (text[at] == b'\r', at + 1);
+        copy(out, text, end);
+        if is_cr {
+            out.pop();
+            out.push(b'\n');
+            end += usize::from(text[end..].starts_with(b"\n"));
+        }
+        out.extend_from_slice(prefix);
+        text = &text[end..];
     }
-    let is_break = |byte: &u8| u8::from(*byte == b'\n') + u8::from(*byte == b'\r');
-    let breaks: u8 = text.iter().map(is_break).sum();
-    text.len() + (usize::from(breaks) + 1) * prefix + 2
+    out.extend_from_slice(text);
+}
+
+/// Appends the first `len` bytes of `text`.
+///
+/// A short line goes over in one piece of a fixed length, which is a few instructions where a copy of any length is a
+/// call. What it takes along of the next line is cut off again; there is room for it, as it is appended later.
+#[inline]
+fn copy(out: &mut Vec<u8>, text: &[u8], len: usize) {
+    const PIECE: usize = 64;
+    match text.first_chunk::<PIECE>() {
+        Some(piece) if len <= PIECE => {
+            let end = out.len() + len;
+            out.extend_from_slice(piece);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(&text[..len]),
+    }
+}
+
+/// How many line breaks a text has, of which CRLF counts as two.
+///
+/// That many exactly if it is short, so that it gets just the room that it needs: bytes with room to spare are shared
+/// at the price of another allocation. To count those of a long one costs more than that, so they are guessed.
+#[inline]
+fn breaks(text: &[u8], prefix: usize) -> usize {
+    if text.len() <= SHORT {
+        let is_break = |byte: &u8| u8::from(*byte == b'\n') + u8::from(*byte == b'\r');
+        return usize::from(text.iter().map(is_break).sum::<u8>());
+    }
+    match memchr::memchr2(b'\r', b'\n', text) {
+        Some(_) => 4 + text.len() / (8 * prefix),
+        None => 0,
+    }
+}
+
+/// The breaks of a text of this length fit into a byte, and so are counted many at a time.
+const SHORT: usize = 255;
+
+/// The room that a block needs.
+const fn room(text: &[u8], breaks: usize, prefix: usize) -> usize {
+    text.len() + (breaks + 1) * prefix + 2
 }

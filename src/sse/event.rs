@@ -120,7 +120,7 @@ impl Event {
 
     /// An event whose data is `text` without the prefix that it begins with.
     pub(super) fn from_prefixed(text: Vec<u8>) -> Self {
-        Self::new(Data(Form::Lines(encode::seal(encode::DATA, text))))
+        Self::new(Data(Form::Block(encode::seal(encode::DATA, text))))
     }
 
     /// Takes the id away: a log gives its own.
@@ -146,31 +146,39 @@ impl Event {
     /// About how long the block is: exactly, but for line breaks in the data.
     pub(super) fn len(&self) -> usize {
         let data = match &self.data.0 {
-            Form::None => 0,
-            Form::Lines(lines) => lines.len(),
-            Form::Text(text) => encode::DATA.len() + text.len() + 1,
+            Form::None => 1,
+            Form::Block(block) => block.len(),
+            Form::Text(text) => encode::DATA.len() + text.len() + 2,
         };
-        self.head.len() + data + 1
+        self.head.len() + data
     }
 
     /// Appends the block, its blank line included.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);
         match &self.data.0 {
-            Form::None => {}
-            Form::Lines(lines) => out.extend_from_slice(lines),
-            Form::Text(text) => encode::lines(out, encode::DATA, text.as_bytes()),
+            Form::None => out.push(b'\n'),
+            Form::Block(block) => out.extend_from_slice(block),
+            Form::Text(text) => {
+                encode::lines(out, encode::DATA, text.as_bytes());
+                out.push(b'\n');
+            }
         }
-        out.push(b'\n');
     }
 
     /// The block, its blank line included.
+    #[inline]
     pub(super) fn into_block(self) -> Vec<u8> {
         match self.data.0 {
-            // Its lines were made with a byte to spare.
-            Form::Lines(mut lines) if self.head.is_empty() => {
-                lines.push(b'\n');
-                lines
+            Form::Block(block) if self.head.is_empty() => block,
+            _ => self.join(),
+        }
+    }
+
+    fn join(self) -> Vec<u8> {
+        match self.data.0 {
+            Form::Text(text) if self.head.is_empty() => {
+                encode::block(encode::DATA, text.as_bytes())
             }
             _ => {
                 let mut out = Vec::with_capacity(self.len());
@@ -200,8 +208,8 @@ pub struct Data(Form);
 enum Form {
     #[default]
     None,
-    /// Whole `data: …` lines, with a byte to spare for the blank line.
-    Lines(Vec<u8>),
+    /// Whole `data: …` lines and the blank line. Nothing of an event comes behind its data.
+    Block(Vec<u8>),
     /// Text that is still to be encoded.
     Text(String),
 }
@@ -209,9 +217,7 @@ enum Form {
 impl<T: AsRef<str> + ?Sized> From<&T> for Data {
     fn from(text: &T) -> Self {
         let text = text.as_ref().as_bytes();
-        let mut lines = Vec::new();
-        encode::lines(&mut lines, encode::DATA, text);
-        Self(Form::Lines(lines))
+        Self(Form::Block(encode::block(encode::DATA, text)))
     }
 }
 
