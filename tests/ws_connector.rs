@@ -220,7 +220,8 @@ async fn checks_the_answer() {
                 (Ok(_), None) => {}
                 (Err(error), Some(fault)) => {
                     assert!(error.is_invalid_answer(), "{answer}: {error}");
-                    assert_eq!(error.to_string(), fault.to_string(), "{answer}");
+                    let source = std::error::Error::source(&error).unwrap();
+                    assert_eq!(source.downcast_ref(), Some(&fault), "{answer}");
                 }
                 (result, _) => panic!("{answer}: {:?}", result.err()),
             }

@@ -24,11 +24,12 @@ use crate::{BoxError, lifecycle::retry_after, ws::handshake::InvalidAnswer};
 ///     match error {
 ///         _ if error.is_transport() || error.is_timeout() => "is the network there?",
 ///         _ if error.is_invalid_answer() => "this is no WebSocket server",
-///         _ => "the request is wrong", // `is_request`
+///         _ if error.is_request() => "the request is wrong",
+///         _ => "connections do not last", // `Reconnecting` gave up
 ///     }
 ///     .to_owned()
 /// }
-/// # fn f<R>(error: ConnectError<R>) -> bool { error.is_refused() || error.is_request() }
+/// # fn f<R>(error: ConnectError<R>) -> bool { error.is_refused() }
 /// ```
 pub struct ConnectError<R>(Box<Kind<R>>);
 
@@ -51,7 +52,7 @@ impl<R> ConnectError<R> {
         matches!(*self.0, Kind::Refused(..))
     }
 
-    /// The server said yes in a way that breaks the rules.
+    /// The server said yes in a way that breaks the rules. The source is an [`InvalidAnswer`].
     #[must_use]
     pub fn is_invalid_answer(&self) -> bool {
         matches!(*self.0, Kind::Answer(_))
@@ -176,7 +177,7 @@ impl<R> fmt::Debug for ConnectError<R> {
 impl<R> fmt::Display for ConnectError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Kind::Answer(fault) => fault.fmt(f),
+            Kind::Answer(_) => f.write_str("the server's answer to the handshake is not valid"),
             Kind::Client(_) => f.write_str("the client failed to send the request"),
             Kind::Factory(_) => f.write_str("the request could not be made"),
             Kind::GaveUp => f.write_str("too many connections in a row did not last"),
@@ -191,9 +192,10 @@ impl<R> fmt::Display for ConnectError<R> {
 impl<R> error::Error for ConnectError<R> {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.0 {
+            Kind::Answer(fault) => Some(fault),
             Kind::Client(error) | Kind::Factory(error) => Some(&**error),
             Kind::Io(error) => Some(error),
-            _ => None,
+            Kind::GaveUp | Kind::Refused(..) | Kind::Request(_) | Kind::Timeout => None,
         }
     }
 }

@@ -71,15 +71,29 @@ fn upgrade(headers: &HeaderMap, key: &HeaderValue) -> Result<(), InvalidAnswer> 
 
 /// How the answer of a server breaks the rules.
 ///
-/// ```
-/// use std::error::Error;
-/// use tower_realtime::ws::{ConnectError, InvalidAnswer};
+/// It is the source of a [`ConnectError`](crate::ws::ConnectError) that
+/// [is about it](crate::ws::ConnectError::is_invalid_answer):
 ///
-/// /// Whether something between here and the server knows no WebSockets.
-/// fn is_proxy<R>(error: &ConnectError<R>) -> bool {
-///     let cause = error.source().and_then(|cause| cause.downcast_ref());
-///     matches!(cause, Some(InvalidAnswer::WrongAccept | InvalidAnswer::MissingUpgrade))
-/// }
+/// ```
+/// use std::{convert::Infallible, error::Error};
+/// use http::{Request, Response};
+/// use tower_realtime::{loopback::Loopback, ws::{Connector, InvalidAnswer}};
+///
+/// // A cache between here and the server, which answers with what it has from yesterday.
+/// let cache = tower::service_fn(|_: Request<()>| async {
+///     let response = Response::builder()
+///         .status(101)
+///         .header("connection", "upgrade")
+///         .header("upgrade", "websocket")
+///         .header("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+///     Ok::<_, Infallible>(response.body(()).expect("a response"))
+/// });
+/// let request = Request::get("ws://localhost/").body(()).expect("a request");
+/// let connector = Connector::new();
+/// let connecting = connector.connect(Loopback::new(cache), request);
+/// let error = smol::block_on(connecting).expect_err("a wrong answer");
+/// let fault = error.source().and_then(|source| source.downcast_ref());
+/// assert_eq!(fault, Some(&InvalidAnswer::WrongAccept));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
