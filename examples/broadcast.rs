@@ -16,31 +16,36 @@ use tower_realtime::{
     rt::Tokio,
     sse::{Event, KeepAlive, Sse},
     topic::{Topic, Topics},
-    ws::{self, Acceptor, Message, Text, WebSocket},
+    ws::{self, Acceptor, Message, Prepared, WebSocket},
 };
 
 /// A room appears with its first guest and goes with its last.
-type Rooms = State<Topics<String, Text>>;
+type Rooms = State<Topics<String, Prepared>>;
 
 async fn chat(State(rooms): Rooms, Path(room): Path<String>, request: Request) -> Response {
     let room = rooms.topic(room);
     Acceptor::new().upgrade(request, Tokio, |socket| join(room, socket))
 }
 
-async fn join(room: Topic<Text>, socket: WebSocket) -> Result<(), ws::Error> {
-    let mut socket = socket.feed_from(room.subscribe());
+async fn join(room: Topic<Prepared>, socket: WebSocket) -> Result<(), ws::Error> {
+    // What is said is framed once for all, and a burst of it is one piece for all.
+    let mut socket = socket.feed_from(room.subscribe().joined());
     while let Some(message) = socket.recv().await? {
-        if let Message::Text(text) = message {
-            room.publish(text);
+        if message.is_text() {
+            room.publish(Prepared::new(message));
         }
     }
     Ok(())
 }
 
 async fn read_along(State(rooms): Rooms, Path(room): Path<String>) -> Response {
-    let said = rooms
-        .subscribe(room)
-        .map_ok(|text| Event::new(text.as_str()));
+    let said = rooms.subscribe(room).map_ok(|said| {
+        Event::new(
+            said.messages()
+                .filter_map(Message::as_text)
+                .collect::<String>(),
+        )
+    });
     let response = Sse::new(said)
         .keep_alive(KeepAlive::new(Tokio))
         .into_response();
@@ -51,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener) -> io::Result<()> {
     let app = Router::new()
         .route("/rooms/{room}", any(chat))
         .route("/rooms/{room}/events", get(read_along))
-        .with_state(Topics::<String, Text>::new(64));
+        .with_state(Topics::<String, Prepared>::new(64));
     axum::serve(listener, app).await
 }
 

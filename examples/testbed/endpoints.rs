@@ -49,9 +49,7 @@ impl Testbed {
             "/sse/204" => status(StatusCode::NO_CONTENT),
             "/sse/500" => status(StatusCode::INTERNAL_SERVER_ERROR),
             "/sse/wrong-type" => sse::wrong_type(),
-            "/echo" | "/sub" | "/pub" | "/sub/prepared" | "/pub/prepared" | "/ws" => {
-                self.sockets.answer(request)
-            }
+            "/echo" | "/sub" | "/pub" | "/ws" => self.sockets.answer(request),
             _ if path.starts_with("/ws/") => self.sockets.answer(request),
             _ => match path.strip_prefix("/pub/").map(str::to_owned) {
                 Some(count) if request.method() == Method::POST => {
@@ -101,8 +99,6 @@ const SOCKETS: &[&str] = &[
     "/echo",
     "/sub",
     "/pub",
-    "/sub/prepared",
-    "/pub/prepared",
 ];
 
 async fn handle(

@@ -8,8 +8,7 @@ use tower_realtime::{
     rt::Tokio,
     topic::{OnLag, Topic},
     ws::{
-        self, Acceptor, CloseCode, CloseFrame, Heartbeat, Limits, Message, OriginPolicy, Outgoing,
-        Prepared, WebSocket,
+        self, Acceptor, CloseCode, CloseFrame, Heartbeat, Limits, OriginPolicy, Prepared, WebSocket,
     },
 };
 
@@ -28,9 +27,8 @@ pub(crate) struct Sockets {
     large: Acceptor,
     small: Acceptor,
     chat: Acceptor,
-    messages: Topic<Message>,
-    /// Compressed once for all, with `--deflate --no-context-takeover`.
-    prepared: Topic<Prepared>,
+    /// Encoded once for all; with `--deflate --no-context-takeover` compressed once for all.
+    messages: Topic<Prepared>,
 }
 
 impl Sockets {
@@ -59,13 +57,12 @@ impl Sockets {
             small: acceptor(64 << 10),
             chat: acceptor(64 << 20).protocols(["chat.v2", "chat.v1"]),
             messages: Topic::new(1024),
-            prepared: Topic::new(1024),
         })
     }
 
     /// Opens the WebSocket that the path names.
     pub(crate) fn answer<B>(&self, request: Request<B>) -> Response<Body> {
-        let (messages, prepared) = (self.messages.clone(), self.prepared.clone());
+        let messages = self.messages.clone();
         let response: Response<Full<Bytes>> = match request.uri().path() {
             "/ws" | "/echo" => self.large.upgrade(request, Tokio, echo),
             "/ws/small" => self.small.upgrade(request, Tokio, echo),
@@ -86,15 +83,9 @@ impl Sockets {
             "/sub" => self
                 .large
                 .upgrade(request, Tokio, |socket| subscribe(socket, messages)),
-            "/pub" => self.large.upgrade(request, Tokio, |socket| {
-                publish(socket, messages, std::convert::identity)
-            }),
-            "/sub/prepared" => self
+            "/pub" => self
                 .large
-                .upgrade(request, Tokio, |socket| subscribe(socket, prepared)),
-            "/pub/prepared" => self.large.upgrade(request, Tokio, |socket| {
-                publish(socket, prepared, Prepared::new)
-            }),
+                .upgrade(request, Tokio, |socket| publish(socket, messages)),
             _ => return status(StatusCode::NOT_FOUND),
         };
         response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
@@ -118,22 +109,16 @@ async fn close(mut socket: WebSocket, frame: Option<CloseFrame>) -> Result<(), w
     Ok(())
 }
 
-async fn subscribe<M>(socket: WebSocket, messages: Topic<M>) -> Result<(), ws::Error>
-where
-    M: Clone + Into<Outgoing> + Send + 'static,
-{
-    let mut socket = socket.feed_from(messages.subscribe().on_lag(OnLag::DropOldest));
+async fn subscribe(socket: WebSocket, messages: Topic<Prepared>) -> Result<(), ws::Error> {
+    let messages = messages.subscribe().on_lag(OnLag::DropOldest).joined();
+    let mut socket = socket.feed_from(messages);
     while socket.recv().await?.is_some() {}
     Ok(())
 }
 
-async fn publish<M>(
-    mut socket: WebSocket,
-    messages: Topic<M>,
-    make: fn(Message) -> M,
-) -> Result<(), ws::Error> {
+async fn publish(mut socket: WebSocket, messages: Topic<Prepared>) -> Result<(), ws::Error> {
     while let Some(message) = socket.recv().await? {
-        messages.publish(make(message));
+        messages.publish(Prepared::new(message));
     }
     Ok(())
 }

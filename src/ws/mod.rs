@@ -82,6 +82,8 @@ mod message;
 mod outcome;
 #[cfg_attr(not(feature = "deflate"), allow(dead_code))]
 mod outgoing;
+#[cfg_attr(not(feature = "deflate"), allow(dead_code))]
+mod prepared;
 mod socket;
 mod typed;
 
@@ -101,7 +103,8 @@ pub use self::json::Json;
 pub use self::limits::Limits;
 pub use self::message::{Message, MessageKind, NotUtf8, Text};
 pub use self::outcome::Outcome;
-pub use self::outgoing::{Outgoing, Prepared};
+pub use self::outgoing::Outgoing;
+pub use self::prepared::Prepared;
 pub use self::socket::{
     ByteStream, Driving, Endpoint, MessageReader, MessageWriter, Receiver, Sender, WebSocket,
 };

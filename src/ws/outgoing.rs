@@ -1,10 +1,8 @@
 //! What is sent: a message, and how it travels.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
-use super::{Message, deflate::Cache};
+use super::{Message, Prepared};
 
 /// A message on its way out. Every [`Message`] and everything that can be made one is sent as the connection likes;
 /// [`Message::uncompressed`] and [`Prepared`] say otherwise.
@@ -13,27 +11,29 @@ use super::{Message, deflate::Cache};
 /// use tower_realtime::ws::{Message, Outgoing, Prepared};
 ///
 /// fn size(outgoing: impl Into<Outgoing>) -> usize {
-///     outgoing.into().message().len()
+///     outgoing.into().messages().map(Message::len).sum()
 /// }
 /// assert_eq!(size("hello"), 5);
 /// assert_eq!(size(Message::text("hello").uncompressed()), 5);
 /// assert_eq!(size(Prepared::new("hello")), 5);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Outgoing {
-    pub(super) message: Message,
-    pub(super) packing: Packing,
+pub struct Outgoing(pub(super) Content);
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Message(Message, Packing),
+    /// Frames that were made once for many connections.
+    Prepared(Prepared),
 }
 
 /// Who decides about compression.
-#[derive(Clone, Debug)]
-pub(super) enum Packing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
     /// The connection.
     Free,
     /// It must not be.
     Never,
-    /// Whoever compressed it first.
-    Shared(Arc<Cache>),
     /// It is a fragment of a message: the opcode is that of its frame.
     Fragment { opcode: u8, last: bool },
 }
@@ -52,42 +52,63 @@ pub(crate) enum Form {
 }
 
 impl Outgoing {
-    /// The message.
-    #[must_use]
-    pub const fn message(&self) -> &Message {
-        &self.message
+    /// The messages: one, unless it is a [`Prepared`] that was [joined](crate::topic::Subscription::joined).
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        let (one, many) = match &self.0 {
+            Content::Message(message, _) => (Some(message), None),
+            Content::Prepared(prepared) => (None, Some(prepared)),
+        };
+        let many = many.into_iter().flat_map(Prepared::messages);
+        one.into_iter().chain(many)
     }
 
     /// One frame of a message that is sent in parts.
     pub(super) const fn fragment(payload: Bytes, opcode: u8, last: bool) -> Self {
-        Self {
-            message: Message::Binary(payload),
-            packing: Packing::Fragment { opcode, last },
-        }
+        Self(Content::Message(
+            Message::Binary(payload),
+            Packing::Fragment { opcode, last },
+        ))
     }
 
     /// Whether more frames of the same message have to follow.
     pub(super) const fn is_unfinished(&self) -> bool {
-        matches!(self.packing, Packing::Fragment { last: false, .. })
+        matches!(
+            self.0,
+            Content::Message(_, Packing::Fragment { last: false, .. })
+        )
     }
 
     /// How many messages end with it.
-    pub(super) const fn ends(&self) -> usize {
-        if self.is_unfinished() { 0 } else { 1 }
+    pub(super) fn ends(&self) -> usize {
+        if self.is_unfinished() {
+            0
+        } else {
+            self.entries()
+        }
+    }
+
+    /// How many places of a queue it takes.
+    #[inline]
+    pub(super) fn entries(&self) -> usize {
+        match &self.0 {
+            Content::Message(..) => 1,
+            Content::Prepared(prepared) => prepared.parts().len(),
+        }
     }
 
     /// The length of the payload in bytes, before it is compressed.
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.message.len()
+        match &self.0 {
+            Content::Message(message, _) => message.len(),
+            Content::Prepared(prepared) => prepared.len(),
+        }
     }
 }
 
 impl<M: Into<Message>> From<M> for Outgoing {
     fn from(message: M) -> Self {
-        Self {
-            message: message.into(),
-            packing: Packing::Free,
-        }
+        Self(Content::Message(message.into(), Packing::Free))
     }
 }
 
@@ -106,57 +127,12 @@ impl Message {
     /// ```
     #[must_use]
     pub const fn uncompressed(self) -> Outgoing {
-        Outgoing {
-            message: self,
-            packing: Packing::Never,
-        }
-    }
-}
-
-/// A message for many: it is compressed once for all connections that agreed on the same, and not once for each.
-///
-/// A clone costs two counters. Sending it to a connection with context takeover makes that connection's compressor
-/// start afresh, which costs bytes when its own messages and prepared ones take turns.
-///
-/// ```
-/// use tower_realtime::{topic::Topic, ws::Prepared};
-///
-/// let room = Topic::<Prepared>::new(64);
-/// room.publish(Prepared::new("hello, everybody"));
-/// ```
-///
-/// ```
-/// # use tower_realtime::ws::Prepared;
-/// assert_eq!(Prepared::new("hello").message().as_text(), Some("hello"));
-/// ```
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    message: Message,
-    cache: Arc<Cache>,
-}
-
-impl Prepared {
-    /// Prepares a message. The work is done when it is first sent where it is to be compressed.
-    #[must_use]
-    pub fn new(message: impl Into<Message>) -> Self {
-        Self {
-            message: message.into(),
-            cache: Arc::default(),
-        }
-    }
-
-    /// The message.
-    #[must_use]
-    pub const fn message(&self) -> &Message {
-        &self.message
+        Outgoing(Content::Message(self, Packing::Never))
     }
 }
 
 impl From<Prepared> for Outgoing {
     fn from(prepared: Prepared) -> Self {
-        Self {
-            message: prepared.message,
-            packing: Packing::Shared(prepared.cache),
-        }
+        Self(Content::Prepared(prepared))
     }
 }

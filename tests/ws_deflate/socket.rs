@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tower_realtime::topic::Topic;
 use tower_realtime::ws::{
     Closed, Endpoint, Heartbeat, Limits, Message, Outgoing, Prepared, WebSocket, deflate::Deflate,
 };
@@ -222,6 +223,60 @@ fn prepared_messages_are_compressed_once_for_all() {
     // Where nothing was agreed they are as they are.
     let frames = sent(&Endpoint::server(), messages());
     assert_eq!(frames[1].payload, chat(1).into_bytes());
+}
+
+/// What waits together is compressed message by message, once for all, and leaves in one piece.
+#[test]
+fn joined_messages_are_compressed_once_for_all() {
+    let texts: Vec<String> = (0..12)
+        .map(|n| if n % 3 == 0 { format!("{n}") } else { chat(n) })
+        .collect();
+    for takeover in [true, false] {
+        let deflate = Deflate::new().send_context_takeover(takeover);
+        let topic = Topic::new(100);
+        let (mut runs, mut fars) = (Vec::new(), Vec::new());
+        for endpoint in [server(deflate), server(deflate), Endpoint::server()] {
+            let (near, far) = transport();
+            let reader = topic.subscribe().joined();
+            let mut run = Run::new(endpoint.serve(near, async move |socket: WebSocket| {
+                let mut socket = socket.feed_from(reader);
+                while let Ok(Some(message)) = socket.recv().await {
+                    socket.send(message).await.unwrap();
+                }
+            }));
+            run.go();
+            runs.push(run);
+            fars.push(far);
+        }
+        let mut written = [Vec::new(), Vec::new(), Vec::new()];
+        for first in 0..40 {
+            for (far, run) in fars.iter().zip(&mut runs) {
+                // Its own messages and those for all take turns.
+                far.send(Frame::new(FIN | TEXT, chat(77)).masked(true).bytes());
+                run.go();
+                far.room(first * 20);
+            }
+            topic.publish_all(texts.iter().map(|text| Prepared::new(text.as_str())));
+            for ((far, run), written) in fars.iter().zip(&mut runs).zip(&mut written) {
+                run.go();
+                far.room(None);
+                run.go();
+                written.extend(far.written());
+            }
+        }
+        assert_eq!(written[0], written[1]);
+        assert!(written[0].len() < written[2].len() / 3);
+        let mut unzip = Unzip::new(15, takeover);
+        let frames = support::frames(&written[0]);
+        for (frame, plain) in frames.iter().zip(support::frames(&written[2])) {
+            let payload = match frame.first & RSV1 {
+                0 => frame.payload.clone(),
+                _ => unzip.message(&frame.payload, 4096),
+            };
+            assert_eq!(payload, plain.payload);
+        }
+        assert_eq!(frames.len(), 40 * 13);
+    }
 }
 
 /// The compressor of a silent connection goes with the heartbeat; the peer's window stays.

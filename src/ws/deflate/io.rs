@@ -7,20 +7,21 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::Agreed;
 use super::bounds::Bounds;
-use super::cache::Cache;
-use super::codec::{Compressor, Failed, Inflater};
+use super::cache::Kind;
+use super::codec::{Compressor, Inflater};
 use super::fragment::Fragments;
 use super::inbound::{Inbound, Moved};
-use super::memory::MIN_BITS;
 use super::outbound::Outbound;
 use crate::ws::{
     Limits,
     fault::Fault,
-    outgoing::{Form, Outgoing, Packing},
+    outgoing::{Form, Packing},
+    prepared::Prepared,
     socket::Role,
 };
 
@@ -146,13 +147,43 @@ impl<T> DeflateIo<T> {
     }
 
     /// How a message is handed to the encoder above.
-    pub(crate) fn form(&self, outgoing: &Outgoing) -> Form {
-        match (&self.codec, &outgoing.packing) {
-            (_, &Packing::Fragment { opcode, last }) => Form::Fragment { opcode, last },
+    #[inline]
+    pub(crate) fn form(&self, packing: Packing) -> Form {
+        match (&self.codec, packing) {
+            (_, Packing::Fragment { opcode, last }) => Form::Fragment { opcode, last },
             (None, _) | (_, Packing::Free) => Form::Plain,
             (_, Packing::Never) => Form::Uncompressed,
-            (Some(codec), Packing::Shared(cache)) => codec.shared(cache, outgoing),
         }
+    }
+
+    /// How one message for many is handed to the encoder above.
+    pub(crate) fn prepared_form(&self, prepared: &Prepared) -> Form {
+        let codec = self.codec.as_ref();
+        codec
+            .map(|codec| codec.kind().frames(prepared))
+            .filter(|frames| frames.compressed)
+            .map_or(Form::Plain, |frames| Form::Compressed(frames.payload()))
+    }
+
+    /// Whether what a message is on the wire is what it is above.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.codec.is_none()
+    }
+
+    /// The frames of a server's messages for many, to be written to the [transport](Self::get_mut) next, past the
+    /// encoder above, which holds nothing. `None` where that can't be, because something of it waits here.
+    pub(crate) fn take_frames(&mut self, prepared: &Prepared) -> Option<Bytes> {
+        let Some(codec) = &mut self.codec else {
+            return Some(prepared.plain());
+        };
+        if !codec.outbound.is_idle() {
+            return None;
+        }
+        let frames = codec.kind().frames(prepared);
+        if frames.compressed {
+            codec.outbound.pass_compressed();
+        }
+        Some(frames.bytes)
     }
 }
 
@@ -184,14 +215,11 @@ impl Codec {
             && self.outbound.is_idle()
     }
 
-    fn shared(&self, cache: &Cache, outgoing: &Outgoing) -> Form {
-        let Agreed { send, deflate, .. } = self.agreed;
-        if send.bits < MIN_BITS || outgoing.len() < deflate.threshold {
-            return Form::Plain;
-        }
-        match cache.get(deflate.level, send.bits, outgoing.message().as_bytes()) {
-            Ok(payload) => Form::Compressed(payload),
-            Err(Failed) => Form::Plain,
+    const fn kind(&self) -> Kind {
+        Kind {
+            level: self.agreed.deflate.level,
+            bits: self.agreed.send.bits,
+            threshold: self.agreed.deflate.threshold,
         }
     }
 

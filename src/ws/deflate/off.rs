@@ -6,12 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::{HeaderMap, HeaderValue};
 
 use crate::ws::{
     Limits,
-    outgoing::{Form, Outgoing, Packing},
+    outgoing::{Form, Packing},
+    prepared::Prepared,
     socket::Role,
 };
 
@@ -44,8 +46,14 @@ impl Agreed {
 }
 
 /// What a prepared message keeps of its compressed forms.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cache;
+
+impl Cache {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+}
 
 /// The transport itself.
 #[derive(Debug)]
@@ -56,11 +64,27 @@ impl<T> DeflateIo<T> {
         Self(io)
     }
 
-    pub(crate) const fn form(&self, outgoing: &Outgoing) -> Form {
-        match outgoing.packing {
+    pub(crate) const fn get_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+
+    pub(crate) const fn form(&self, packing: Packing) -> Form {
+        match packing {
             Packing::Fragment { opcode, last } => Form::Fragment { opcode, last },
-            _ => Form::Plain,
+            Packing::Free | Packing::Never => Form::Plain,
         }
+    }
+
+    pub(crate) const fn prepared_form(&self, _: &Prepared) -> Form {
+        Form::Plain
+    }
+
+    pub(crate) const fn is_plain(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn take_frames(&mut self, prepared: &Prepared) -> Option<Bytes> {
+        Some(prepared.plain())
     }
 
     pub(crate) const fn rest(&mut self) {}

@@ -187,10 +187,14 @@ impl Outbound {
         }
     }
 
+    /// A message passes that somebody else has compressed: the peer's window takes it in, ours does not.
+    pub(super) fn pass_compressed(&mut self) {
+        self.compressor.forget();
+    }
+
     fn choose(&mut self, header: Header) -> Message {
         if header.has(COMPRESSED) {
-            // The peer's window takes this message in, ours does not.
-            self.compressor.forget();
+            self.pass_compressed();
             return Message::Raw;
         }
         let secret = header.has(SECRET) || !self.compressor.is_able();

@@ -12,12 +12,9 @@ use super::{
     ahead::Ahead,
     control::{Control, Fault},
     inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
+    past::Rest,
 };
-use crate::ws::{
-    CloseFrame,
-    deflate::DeflateIo,
-    outgoing::{Form, Outgoing},
-};
+use crate::ws::{CloseFrame, deflate::DeflateIo};
 
 /// The most pongs that wait to be sent. A peer that pings and does not read gets the newest ones.
 const MAX_PONGS: usize = 16;
@@ -36,6 +33,7 @@ pub(super) struct Io<T> {
     /// Messages that came out of the decoder, modulo 2³².
     decoded: u32,
     pub(super) found: Found,
+    pub(super) rest: Rest,
 }
 
 /// What the inspected bytes held beside data.
@@ -76,6 +74,7 @@ impl<T> Io<T> {
             pass: 0,
             decoded: 0,
             found: Found::default(),
+            rest: Rest::default(),
         }
     }
 
@@ -89,11 +88,6 @@ impl<T> Io<T> {
 
     pub(super) const fn transport(&mut self) -> &mut DeflateIo<T> {
         &mut self.transport
-    }
-
-    /// How the encoder is to be given a message.
-    pub(super) fn form(&self, outgoing: &Outgoing) -> Form {
-        self.transport.form(outgoing)
     }
 
     pub(super) const fn has_unread(&self) -> bool {

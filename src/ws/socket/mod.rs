@@ -21,6 +21,7 @@ mod incoming;
 mod inspector;
 mod io;
 mod params;
+mod past;
 mod queue;
 mod reader;
 mod resting;
@@ -40,6 +41,7 @@ pub use self::endpoint::Endpoint;
 pub use self::reader::MessageReader;
 pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;
+pub(super) use self::tungstenite::{frame_length, put_frame};
 pub use self::websocket::WebSocket;
 pub use self::writer::MessageWriter;
 #[allow(unused_imports, reason = "the seam for acceptor and connector")]

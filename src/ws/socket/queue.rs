@@ -8,6 +8,11 @@ use crate::ws::{Limits, Message, Outgoing};
 pub(super) trait Weight {
     /// The length of its payload in bytes.
     fn weight(&self) -> usize;
+
+    /// How many places it takes.
+    fn places(&self) -> usize {
+        1
+    }
 }
 
 impl Weight for Message {
@@ -19,6 +24,10 @@ impl Weight for Message {
 impl Weight for Outgoing {
     fn weight(&self) -> usize {
         self.len()
+    }
+
+    fn places(&self) -> usize {
+        self.entries()
     }
 }
 
@@ -107,7 +116,7 @@ impl<M: Weight> Queue<M> {
 
     #[inline]
     pub(super) fn push(&mut self, message: M) {
-        self.count += 1;
+        self.count += message.places();
         self.bytes = self.bytes.saturating_add(message.weight());
         self.messages.push_back(message);
     }

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
-    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -27,8 +26,8 @@ use super::{
     writing::Sent,
 };
 use crate::ws::{
-    CloseCode, CloseFrame, Message, Text,
-    outgoing::{Form, Outgoing},
+    CloseCode, CloseFrame, Message, Prepared, Text,
+    outgoing::{Content, Form, Outgoing},
 };
 
 /// Bytes that are known to be UTF-8: the payload of [`Text`], so that text crosses the border without a second check.
@@ -51,6 +50,8 @@ struct Inner<T> {
     /// There while it holds messages: it gets them whole, and makes slices of them.
     decoder: Option<WebSocketContext>,
     io: Io<T>,
+    /// The encoder's buffer may hold something.
+    holding: bool,
     /// The transport did not take what was encoded.
     stuck: bool,
 }
@@ -70,6 +71,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             encoder: WebSocketContext::new(wire_role(role), Some(config())),
             decoder: None,
             io,
+            holding: false,
             stuck: false,
         }))
     }
@@ -85,6 +87,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     /// Whether nothing is in the decoder that is not in the [`Io`].
     pub(super) fn is_clean(&self) -> bool {
         !self.0.io.has_pass() && !self.0.io.is_decoding()
+    }
+
+    /// Whether the encoder's buffer may hold something.
+    pub(super) const fn is_holding(&self) -> bool {
+        self.0.holding
     }
 
     /// The next message in what has been read and is for the decoder.
@@ -144,29 +151,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
 
     #[inline]
     pub(super) fn send(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
-        let form = self.0.io.form(&outgoing);
-        let message = match (form, outgoing.message) {
-            (Form::Plain, Message::Text(text)) => tungstenite::Message::Text(text.into_utf8()),
-            (Form::Plain, Message::Binary(bytes)) => tungstenite::Message::Binary(bytes),
-            // The marks that `DeflateIo` looks for.
-            (Form::Uncompressed, message) => {
-                marked(message.is_text(), message.into_bytes(), |header| {
-                    header.rsv3 = true;
-                })
+        match outgoing.0 {
+            Content::Message(message, packing) => {
+                let form = self.0.io.transport().form(packing);
+                self.start(wire_message(message, form), cx)
             }
-            (Form::Fragment { opcode, last }, message) => {
-                let header = FrameHeader {
-                    is_final: last,
-                    opcode: OpCode::from(opcode),
-                    ..FrameHeader::default()
-                };
-                tungstenite::Message::Frame(Frame::from_payload(header, message.into_bytes()))
+            Content::Prepared(prepared) => self.send_prepared(&prepared, cx),
+        }
+    }
+
+    fn send_prepared(&mut self, prepared: &Prepared, cx: &mut Context<'_>) -> Result<(), End> {
+        for part in prepared.parts() {
+            let form = self.0.io.transport().prepared_form(part);
+            if let Some(message) = part.messages().next() {
+                self.start(wire_message(message.clone(), form), cx)?;
             }
-            (Form::Compressed(payload), message) => marked(message.is_text(), payload, |header| {
-                header.rsv1 = true;
-            }),
-        };
-        self.start(message, cx)
+        }
+        Ok(())
     }
 
     pub(super) fn send_ping(&mut self, payload: Bytes, cx: &mut Context<'_>) -> Result<(), End> {
@@ -194,19 +195,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        let Inner { encoder, io, .. } = &mut *self.0;
+        let Inner {
+            encoder,
+            io,
+            holding,
+            ..
+        } = &mut *self.0;
+        if !*holding {
+            return io.poll_flush(cx).map_err(End::of);
+        }
         let flushed = match encoder.flush(&mut Port { io, cx }) {
             Ok(()) => Ok(()),
             Err(error) if is_blocked(&error) => return Poll::Pending,
             Err(error) => Err(end(error)),
         };
-        self.0.stuck = false;
+        (self.0.holding, self.0.stuck) = (false, false);
         Poll::Ready(flushed)
     }
 
     #[inline]
     fn start(&mut self, message: tungstenite::Message, cx: &mut Context<'_>) -> Result<(), End> {
-        let Inner { encoder, io, .. } = &mut *self.0;
+        let Inner {
+            encoder,
+            io,
+            holding,
+            ..
+        } = &mut *self.0;
+        *holding = true;
         match encoder.write(&mut Port { io, cx }, message) {
             Ok(()) => Ok(()),
             // The message is in the buffer.
@@ -228,11 +243,11 @@ impl<T> Read for Port<'_, '_, T> {
 
 impl<T: AsyncWrite + Unpin> Write for Port<'_, '_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        or_blocked(Pin::new(self.io.transport()).poll_write(self.cx, bytes))
+        or_blocked(self.io.poll_write(self.cx, bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        or_blocked(Pin::new(self.io.transport()).poll_flush(self.cx))
+        or_blocked(self.io.poll_flush(self.cx))
     }
 }
 
@@ -283,6 +298,53 @@ fn data(message: tungstenite::Message) -> Result<Message, End> {
     }
 }
 
+#[inline]
+fn wire_message(message: Message, form: Form) -> tungstenite::Message {
+    match (form, message) {
+        (Form::Plain, Message::Text(text)) => tungstenite::Message::Text(text.into_utf8()),
+        (Form::Plain, Message::Binary(bytes)) => tungstenite::Message::Binary(bytes),
+        // The marks that `DeflateIo` looks for.
+        (Form::Uncompressed, message) => {
+            marked(message.is_text(), message.into_bytes(), |header| {
+                header.rsv3 = true;
+            })
+        }
+        (Form::Fragment { opcode, last }, message) => {
+            let header = FrameHeader {
+                is_final: last,
+                opcode: OpCode::from(opcode),
+                ..FrameHeader::default()
+            };
+            tungstenite::Message::Frame(Frame::from_payload(header, message.into_bytes()))
+        }
+        (Form::Compressed(payload), message) => marked(message.is_text(), payload, |header| {
+            header.rsv1 = true;
+        }),
+    }
+}
+
+/// Adds a whole message as a server sends it.
+pub(in crate::ws) fn put_frame(text: bool, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
+    let mut header = data_header(text);
+    header.rsv1 = compressed;
+    out.reserve(frame_length(payload.len()));
+    let _never_fails = header.format(payload.len() as u64, out);
+    out.extend_from_slice(payload);
+}
+
+/// The length of a server's frame with so long a payload.
+pub(in crate::ws) fn frame_length(payload: usize) -> usize {
+    data_header(true).len(payload as u64) + payload
+}
+
+fn data_header(text: bool) -> FrameHeader {
+    let data = if text { Data::Text } else { Data::Binary };
+    FrameHeader {
+        opcode: OpCode::Data(data),
+        ..FrameHeader::default()
+    }
+}
+
 fn or_blocked<R>(poll: Poll<io::Result<R>>) -> io::Result<R> {
     match poll {
         Poll::Ready(result) => result,
@@ -296,11 +358,7 @@ fn is_blocked(error: &tungstenite::Error) -> bool {
 
 /// A data frame with a mark in its reserved bits.
 fn marked(text: bool, payload: Bytes, mark: fn(&mut FrameHeader)) -> tungstenite::Message {
-    let data = if text { Data::Text } else { Data::Binary };
-    let mut header = FrameHeader {
-        opcode: OpCode::Data(data),
-        ..FrameHeader::default()
-    };
+    let mut header = data_header(text);
     mark(&mut header);
     tungstenite::Message::Frame(Frame::from_payload(header, payload))
 }

@@ -117,6 +117,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
+    /// Whether the encoder may hold something.
+    pub(super) const fn is_holding(&self) -> bool {
+        match self {
+            Self::Awake(framer) => framer.is_holding(),
+            Self::Asleep(_) | Self::Gone => false,
+        }
+    }
+
+    /// Ready when everything is with the transport, and has left it.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        match self {
+            Self::Awake(framer) => framer.poll_flush(cx),
+            Self::Asleep(io) => io.poll_flush(cx).map_err(End::of),
+            Self::Gone => Poll::Ready(Err(End::Eof)),
+        }
+    }
+
     /// Reads on, up to the next message. `heard` is set when something came, whatever it was.
     pub(super) fn read(
         &mut self,

@@ -11,6 +11,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{
     driver::{Driver, Phase},
     io::End,
+    params::Role,
+    past::is_worth_a_write,
     wire::Wire,
 };
 use crate::ws::outgoing::Outgoing;
@@ -28,7 +30,7 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn count(&mut self, outgoing: &Outgoing) {
-        self.entries += 1;
+        self.entries += outgoing.entries();
         self.messages += outgoing.ends();
         self.bytes += outgoing.len();
         self.unfinished = outgoing.is_unfinished();
@@ -42,23 +44,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return Ok(());
         }
         self.encode_control(cx)?;
-        if !self.tx.is_empty() {
-            let Some(framer) = self.wire.awake(self.role) else {
-                return Err(End::Eof);
-            };
-            let before = sent.entries;
-            let stuck = framer.send_all(&mut self.tx, sent, cx)?;
-            if sent.entries > before {
-                self.dirty = true;
-                self.fragmenting = sent.unfinished;
-            }
-            if stuck {
-                self.blocked = true;
-                return Ok(());
-            }
+        self.encode_queue(cx, sent)?;
+        if !self.blocked {
+            self.encode_feed(cx)?;
         }
-        self.encode_feed(cx)?;
-        if self.dirty {
+        if self.dirty && !self.blocked {
             let _ = self.flush(cx)?;
         }
         Ok(())
@@ -88,14 +78,89 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Ok(())
     }
 
+    fn encode_queue(&mut self, cx: &mut Context<'_>, sent: &mut Sent) -> Result<(), End> {
+        while let Some(first) = self.tx.front() {
+            let alone = self.tx.len() == 1 || is_worth_a_write(first);
+            if alone && self.may_write_past() {
+                if let Some(first) = self.tx.pop_front() {
+                    sent.count(&first);
+                    self.send_alone(first, cx)?;
+                }
+            } else {
+                let Some(framer) = self.wire.awake(self.role) else {
+                    return Err(End::Eof);
+                };
+                let before = sent.entries;
+                self.blocked = framer.send_all(&mut self.tx, sent, cx)?;
+                self.dirty |= sent.entries > before;
+            }
+            self.fragmenting = sent.unfinished;
+            if self.blocked {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether frames can be written past the encoder now.
+    fn may_write_past(&self) -> bool {
+        self.role == Role::Server && !self.wire.is_holding()
+    }
+
+    /// Sends a message that nothing follows, or that is large: past the encoder, if that [may be](Self::may_write_past).
+    fn send_alone(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
+        let Some(io) = self.wire.io() else {
+            return Err(End::Eof);
+        };
+        self.dirty = true;
+        if let Some(outgoing) = io.write_past(outgoing, cx)? {
+            return self.send(outgoing, cx);
+        }
+        self.blocked = !io.rest.is_none();
+        Ok(())
+    }
+
+    fn send(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
+        let Some(framer) = self.wire.awake(self.role) else {
+            return Err(End::Eof);
+        };
+        self.dirty = true;
+        framer.send(outgoing, cx)
+    }
+
     /// Sends what the feed has ready, a batch at most.
     fn encode_feed(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         // A message of the feed must not come between two frames of another one.
         if self.feed.is_none() || self.fragmenting || !matches!(self.phase, Phase::Open) {
             return Ok(());
         }
-        for _ in 0..self.settings.limits.queued_messages {
-            let Some(feed) = &mut self.feed else { break };
+        let (mut fed, mut last) = (Sent::default(), None);
+        let mut result = self.take_feed(&mut last, &mut fed, cx);
+        if let Some(last) = last {
+            result = result.and_then(|()| self.send_alone(last, cx));
+        }
+        if fed.entries > 0 {
+            self.pulse.used();
+            self.count(|guard| guard.sent(fed.messages as u64, fed.bytes as u64));
+        }
+        if self.wire.is_holding() {
+            // What leaves past the encoder is no reason to keep one.
+            self.note_moved(fed.messages, fed.bytes);
+        }
+        result
+    }
+
+    /// Sends what the feed has ready, but for the `last` one if nothing is before it.
+    fn take_feed(
+        &mut self,
+        last: &mut Option<Outgoing>,
+        fed: &mut Sent,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        while fed.entries < self.settings.limits.queued_messages {
+            let Some(feed) = &mut self.feed else {
+                return Ok(());
+            };
             // Asked before the feed is, since an item that was taken can't be put back.
             if let Wire::Awake(framer) = &mut self.wire {
                 if framer.poll_ready(cx)?.is_pending() {
@@ -111,31 +176,31 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     self.reason.get_or_insert(failure.reason);
                     self.shared.close(Some(failure.frame));
                 }
-                Poll::Ready(Some(Ok(message))) => {
-                    let Some(framer) = self.wire.awake(self.role) else {
-                        return Err(End::Eof);
-                    };
-                    let bytes = message.len();
-                    framer.send(message, cx)?;
-                    self.dirty = true;
-                    self.pulse.used();
-                    self.note_moved(1, bytes);
-                    self.count(|guard| guard.sent(1, bytes as u64));
+                Poll::Ready(Some(Ok(outgoing))) => {
+                    fed.count(&outgoing);
+                    if let Some(before) = last.take() {
+                        self.send(before, cx)?;
+                    }
+                    if !self.may_write_past() {
+                        self.send(outgoing, cx)?;
+                    } else if is_worth_a_write(&outgoing) {
+                        self.send_alone(outgoing, cx)?;
+                        if self.blocked {
+                            return Ok(());
+                        }
+                    } else {
+                        *last = Some(outgoing);
+                    }
                 }
             }
         }
         // A feed that is always ready gets its next turn after the others.
-        if self.feed.is_some() {
-            cx.waker().wake_by_ref();
-        }
+        cx.waker().wake_by_ref();
         Ok(())
     }
 
     pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
-        let Some(framer) = self.wire.awake(self.role) else {
-            return Err(End::Eof);
-        };
-        let flushed = framer.poll_flush(cx)?;
+        let flushed = self.wire.poll_flush(cx)?;
         self.blocked = flushed.is_pending();
         self.dirty = self.blocked;
         Ok(flushed)
