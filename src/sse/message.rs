@@ -89,6 +89,16 @@ impl Message {
     }
 
     /// The data, without a copy.
+    ///
+    /// ```
+    /// use tower_realtime::sse::{Decoder, Text};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// decoder.push(b"data: one\n\n");
+    /// let data: Text = decoder.next().expect("an event")?.into_data();
+    /// assert_eq!(data, "one");
+    /// # Ok::<(), tower_realtime::sse::Error>(())
+    /// ```
     #[must_use]
     pub fn into_data(self) -> Text {
         Text::wrap(self.memory.slice_ref(self.data()))
