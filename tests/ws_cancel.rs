@@ -37,23 +37,7 @@ fn frame(n: usize) -> Frame {
 /// Plays a peer that reads and writes a few bytes at a time; what it got.
 fn play(run: &mut impl Go, far: &Far, encode: fn(&Frame) -> Vec<u8>, piece: usize) -> Vec<Frame> {
     let input: Vec<u8> = (0..COUNT).flat_map(|n| encode(&frame(n))).collect();
-    far.room(0);
-    let mut got = Vec::new();
-    for bytes in input.chunks(piece) {
-        far.send(bytes);
-        run.go();
-        far.room(piece);
-        run.go();
-        got.extend(far.written());
-    }
-    loop {
-        far.room(1000);
-        if run.go() == 0 {
-            break;
-        }
-        got.extend(far.written());
-    }
-    got.extend(far.written());
+    let got = far.play(&input, piece, || run.go());
     far.frames_of(&got)
 }
 

@@ -77,6 +77,24 @@ fn request(uri: &str) -> Request {
     Request::get(uri).body(Body::empty()).unwrap()
 }
 
+/// A request for a WebSocket, without a connection behind it.
+fn handshake(uri: &str) -> Request {
+    let mut request = request(uri);
+    let headers = [
+        ("host", "a"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (name, value) in headers {
+        request
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    request
+}
+
 async fn echoes(mut socket: WebSocket) {
     socket.send("hi").await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Some(Message::text("hi")));
@@ -212,19 +230,7 @@ async fn a_service_of_its_own_says_what_it_is() {
 
 #[tokio::test]
 async fn refuses_where_the_server_keeps_its_connections() {
-    let mut request = request("/get");
-    let headers = [
-        ("host", "a"),
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    for (name, value) in headers {
-        request
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
+    let request = handshake("/get");
     let response = app().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(response.extensions().get(), Some(&Rejection::NotUpgradable));
@@ -375,19 +381,7 @@ async fn another_library_s_route_works_over_http2() {
 
 /// A request whose connection never comes.
 fn hopeless() -> Request {
-    let mut request = request("/");
-    let headers = [
-        ("host", "a"),
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    for (name, value) in headers {
-        request
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
+    let mut request = handshake("/");
     let never = OnUpgrade::new(std::future::pending::<std::io::Result<Upgraded>>());
     request.extensions_mut().insert(never);
     request

@@ -305,23 +305,7 @@ fn nothing_is_lost_when_every_future_is_dropped_at_every_poll() {
             let limits = Limits::new().queued_messages(3).queued_bytes(20);
             let endpoint = Endpoint::server().limits(limits);
             let mut run = Run::new(endpoint.serve(near, |socket| impatient_relay(socket, polls)));
-            far.room(0);
-            let mut got = Vec::new();
-            for bytes in input.chunks(piece) {
-                far.send(bytes);
-                run.go();
-                far.room(piece);
-                run.go();
-                got.extend(far.written());
-            }
-            loop {
-                far.room(1000);
-                if run.go() == 0 {
-                    break;
-                }
-                got.extend(far.written());
-            }
-            got.extend(far.written());
+            let got = far.play(&input, piece, || run.go());
             let got = joined(&far.frames_of(&got));
             let expected: Vec<_> = messages.iter().map(|m| (1, m.payload.clone())).collect();
             assert_eq!(got, expected, "{polls} {piece}");

@@ -59,6 +59,27 @@ pub fn transport() -> (Near, Far) {
 }
 
 impl Far {
+    /// Plays a peer that reads and writes a few bytes at a time; what it got. `go` runs the other side, as [`Run::go`].
+    pub fn play(&self, input: &[u8], piece: usize, mut go: impl FnMut() -> usize) -> Vec<u8> {
+        self.room(0);
+        let mut got = Vec::new();
+        for bytes in input.chunks(piece) {
+            self.send(bytes);
+            go();
+            self.room(piece);
+            go();
+            got.extend(self.written());
+        }
+        loop {
+            self.room(1000);
+            let turns = go();
+            got.extend(self.written());
+            if turns == 0 {
+                return got;
+            }
+        }
+    }
+
     /// Bytes for the near end to read.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         // An empty read would be the end.

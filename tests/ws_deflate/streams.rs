@@ -582,23 +582,7 @@ fn nothing_is_lost_when_every_future_is_dropped_at_every_poll() {
                 let limits = Limits::new().queued_messages(3).queued_bytes(20);
                 let endpoint = endpoint(role, takeover).limits(limits);
                 let (mut run, far) = run(&endpoint, role, |socket| impatient_relay(socket, polls));
-                far.room(0);
-                let mut got = Vec::new();
-                for bytes in input.chunks(piece) {
-                    far.send(bytes);
-                    run.go();
-                    far.room(piece);
-                    run.go();
-                    got.extend(far.written());
-                }
-                let mut quiet = 0;
-                while quiet < 3 {
-                    far.room(1000);
-                    run.go();
-                    let more = far.written();
-                    quiet = if more.is_empty() { quiet + 1 } else { 0 };
-                    got.extend(more);
-                }
+                let got = far.play(&input, piece, || run.go());
                 let got = inflated(frames(&got), role, takeover);
                 let got: Vec<_> = got.into_iter().map(|(_, message)| message).collect();
                 assert_eq!(got, expected, "{role:?} {takeover} {polls} {piece}");
