@@ -70,7 +70,7 @@ impl Part for ObserveLayer {
         };
         Note {
             key: None,
-            info: Some(info),
+            info: Some(Box::new(info)),
         }
     }
 

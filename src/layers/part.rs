@@ -30,7 +30,8 @@ pub(super) trait Part: Send + Sync {
 #[derive(Default)]
 pub(super) struct Note {
     pub(super) key: Option<u64>,
-    pub(super) info: Option<StreamInfo>,
+    /// Boxed, as the future of every layer has room for it.
+    pub(super) info: Option<Box<StreamInfo>>,
 }
 
 /// The kind of stream that a request asks for without a doubt.

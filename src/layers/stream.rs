@@ -23,7 +23,8 @@ pin_project! {
         // What `inner` said of its end behind the last frame: asking it again is not free.
         is_last: bool,
         place: Place,
-        closing: Option<Closing>,
+        // Boxed, as every layer has room for it and few streams are ordered to end.
+        closing: Option<Box<Closing>>,
     }
 }
 
@@ -150,13 +151,13 @@ impl Hold {
     }
 
     /// Takes the guard over if that has not been done, and asks it for orders.
-    fn listen(&mut self, closing: &mut Option<Closing>, cx: &mut Context<'_>) {
+    fn listen(&mut self, closing: &mut Option<Box<Closing>>, cx: &mut Context<'_>) {
         if let Self::Slot(slot, tally) = self {
             *self = Self::take(slot, tally);
         }
         if let Self::Guard(guard, _) = self {
             while let Poll::Ready(order) = guard.poll_close(cx) {
-                *closing = Some(order);
+                *closing = Some(Box::new(order));
             }
         }
     }
