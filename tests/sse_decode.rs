@@ -235,6 +235,28 @@ fn an_event_comes_with_its_last_byte() {
 }
 
 #[test]
+fn many_lines_of_data_are_one_event_at_every_cut() {
+    let lines: Vec<_> = (0..50).map(|n| format!("line {n}")).collect();
+    let stream = format!("event: e\nid: 1\ndata: {}\n\n", lines.join("\ndata: "));
+    let want = vec![("e".to_owned(), lines.join("\n"), "1".to_owned())];
+    for cut in 0..stream.len() {
+        let mut decoder = Decoder::new();
+        let (before, after) = stream.as_bytes().split_at(cut);
+        decoder.push_bytes(Bytes::copy_from_slice(before));
+        assert!(decoder.next().is_none(), "{cut}");
+        decoder.push_bytes(Bytes::copy_from_slice(after));
+        let events: Vec<_> = decoder.map(|message| parts(&message.unwrap())).collect();
+        assert_eq!(events, want, "{cut}");
+    }
+}
+
+#[test]
+fn no_limit_is_more_than_places_of_four_bytes_allow() {
+    let most = Limits::new().line(usize::MAX).event(usize::MAX);
+    assert_eq!(most, Limits::new().line(1 << 30).event(1 << 31));
+}
+
+#[test]
 fn pieces_wait_until_they_are_asked_for() {
     let mut decoder = Decoder::new();
     for piece in ["da", "ta: a\n", "", "\ndata: b\n\nda", "ta: c\n\n"] {

@@ -68,8 +68,20 @@ impl Block {
         !self.begun
     }
 
-    /// Takes a line that is not blank and begins at `start` of the chunk.
+    /// Takes a line of data, by its place in the chunk.
     #[inline]
+    pub(super) fn data_line(
+        &mut self,
+        chunk: &ByteString,
+        value: Range<usize>,
+        limit: usize,
+    ) -> Result<(), TooLarge> {
+        self.begun = true;
+        self.data.line(chunk, value, limit)
+    }
+
+    /// Takes a line of any kind that is not blank and begins at `start` of the chunk.
+    #[inline(never)]
     pub(super) fn line(
         &mut self,
         chunk: &ByteString,

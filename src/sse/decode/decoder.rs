@@ -12,6 +12,7 @@ use crate::sse::{
 use super::{
     Limits,
     block::Block,
+    field,
     lines::{self, Line, Lines},
     utf8::Utf8,
 };
@@ -278,8 +279,12 @@ impl Decoder {
             if line.len() > self.limits.line {
                 return Err(Error::line_too_long(self.limits.line));
             }
-            let taken = self.block.line(chunk, start, line, self.limits.event);
-            taken.map_err(|_| Error::event_too_large(self.limits.event))?;
+            let limit = self.limits.event;
+            let taken = match field::data(line) {
+                Some(from) => self.block.data_line(chunk, start + from..end, limit),
+                None => self.block.line(chunk, start, line, limit),
+            };
+            taken.map_err(|_| Error::event_too_large(limit))?;
         };
         self.lines.move_to(at, end);
         Ok(stop)

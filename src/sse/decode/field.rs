@@ -33,6 +33,14 @@ pub(super) fn parse(line: &[u8]) -> Option<(Field, usize)> {
     }
 }
 
+/// Where the value of a line of data begins. `None` is for other lines, and for some that [`parse`] knows.
+#[inline]
+pub(super) fn data(line: &[u8]) -> Option<usize> {
+    let value = line.strip_prefix(b"data:")?;
+    let value = value.strip_prefix(b" ").unwrap_or(value);
+    Some(line.len() - value.len())
+}
+
 /// The milliseconds of a `retry` value: ASCII digits and nothing else. A sign, a space or a fraction makes it void.
 #[inline(never)]
 pub(super) fn retry(value: &[u8]) -> Option<u64> {
