@@ -14,13 +14,14 @@
 //!
 //! ```
 //! use std::convert::Infallible;
+//! use bytes::Bytes;
 //! use futures_util::stream;
 //! use http::{Request, Response};
 //! use http_body::Body;
 //! use tower::{Layer, ServiceExt};
 //! use tower_realtime::{layers::StreamLimitLayer, lifecycle::StreamLimit, sse::{Event, Sse}};
 //!
-//! async fn forever(_: Request<()>) -> Result<Response<impl Body>, Infallible> {
+//! async fn forever(_: Request<()>) -> Result<Response<impl Body<Data = Bytes>>, Infallible> {
 //!     Ok(Sse::new(stream::pending::<Result<Event, Infallible>>()).into_response())
 //! }
 //!
