@@ -15,34 +15,44 @@ const SIZE: usize = 64 << 10;
 
 thread_local! {
     /// The buffer of this thread, while no connection holds unread bytes in it.
-    static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
 }
 
 /// What was read and not yet looked at. It holds memory only while there is something.
+// Boxed: most connections have none.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
-    buffer: Option<Box<[u8]>>,
+pub(super) struct Ahead(Option<Box<Buffer>>);
+
+/// It is never empty, but for that of a thread.
+#[derive(Debug)]
+struct Buffer {
+    bytes: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
 impl Ahead {
     pub(super) const fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.0.is_none()
     }
 
     pub(super) fn unread(&self) -> &[u8] {
-        self.buffer
-            .as_deref()
-            .map_or(&[], |buffer| &buffer[self.start..self.end])
+        self.0.as_deref().map_or(&[], Buffer::unread)
     }
 
     /// The first `count` bytes have been looked at.
     pub(super) fn consume(&mut self, count: usize) {
-        self.start += count;
-        debug_assert!(self.start <= self.end, "more was consumed than was there");
-        if self.is_empty() {
-            self.give_back();
+        let Some(buffer) = &mut self.0 else {
+            debug_assert!(count == 0, "more was consumed than was there");
+            return;
+        };
+        buffer.start += count;
+        debug_assert!(
+            buffer.start <= buffer.end,
+            "more was consumed than was there"
+        );
+        if buffer.start == buffer.end {
+            self.clear();
         }
     }
 
@@ -55,13 +65,12 @@ impl Ahead {
         debug_assert!(self.is_empty(), "unread bytes would be lost");
         let mut buffer = SPARE
             .take()
-            .unwrap_or_else(|| vec![0; SIZE].into_boxed_slice());
-        let read = Pin::new(io).poll_read(cx, &mut buffer);
-        self.start = 0;
-        self.end = 0;
+            .unwrap_or_else(|| Box::new(Buffer::new(vec![0; SIZE].into())));
+        let read = Pin::new(io).poll_read(cx, &mut buffer.bytes);
         if let Poll::Ready(Ok(count @ 1..)) = read {
-            self.end = count.min(buffer.len());
-            self.buffer = Some(buffer);
+            buffer.start = 0;
+            buffer.end = count.min(buffer.bytes.len());
+            self.0 = Some(buffer);
         } else {
             SPARE.set(Some(buffer));
         }
@@ -71,30 +80,36 @@ impl Ahead {
     /// Unread bytes may stay for long: moves them where they take no more memory than they need, and leaves the
     /// buffer to the others.
     pub(super) fn settle(&mut self) {
-        if self
-            .buffer
-            .as_ref()
-            .is_some_and(|buffer| buffer.len() == SIZE)
-        {
-            let rest: Box<[u8]> = self.unread().into();
-            self.give_back();
-            self.start = 0;
-            self.end = rest.len();
-            self.buffer = Some(rest);
+        if let Some(buffer) = self.0.take_if(|buffer| buffer.is_shared()) {
+            self.0 = Some(Box::new(Buffer::new(buffer.unread().into())));
+            SPARE.set(Some(buffer));
         }
     }
 
     /// Drops the unread bytes.
     pub(super) fn clear(&mut self) {
-        self.give_back();
-        self.start = 0;
-        self.end = 0;
-    }
-
-    fn give_back(&mut self) {
-        if let Some(buffer) = self.buffer.take_if(|buffer| buffer.len() == SIZE) {
+        if let Some(buffer) = self.0.take().filter(|buffer| buffer.is_shared()) {
             SPARE.set(Some(buffer));
         }
-        self.buffer = None;
+    }
+}
+
+impl Buffer {
+    const fn new(bytes: Box<[u8]>) -> Self {
+        let end = bytes.len();
+        Self {
+            bytes,
+            start: 0,
+            end,
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Whether it is the buffer of a thread.
+    const fn is_shared(&self) -> bool {
+        self.bytes.len() == SIZE
     }
 }
