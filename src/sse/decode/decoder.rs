@@ -116,24 +116,26 @@ impl Decoder {
 
     /// Adds bytes of the stream. Messages will share their memory where they are one line inside of it.
     #[inline]
-    pub fn push_bytes(&mut self, mut bytes: Bytes) {
-        // Places in a chunk fit four bytes, also where all of it becomes three times its size as it is no UTF-8.
-        while bytes.len() > CHUNK {
-            let chunk = bytes.split_to(CHUNK);
-            self.push_chunk(chunk);
-        }
-        self.push_chunk(bytes);
-    }
-
-    #[inline]
-    fn push_chunk(&mut self, bytes: Bytes) {
+    pub fn push_bytes(&mut self, bytes: Bytes) {
         if self.failed || bytes.is_empty() || self.extend_line(&bytes) {
             return;
+        }
+        if bytes.len() > CHUNK {
+            return self.push_large(bytes);
         }
         if self.is_used_up() {
             self.lines.load(self.utf8.decode(bytes));
         } else {
             self.queue.push_back(bytes);
+        }
+    }
+
+    /// Places in a chunk fit four bytes, also where all of it becomes three times its size as it is no UTF-8.
+    #[cold]
+    fn push_large(&mut self, mut bytes: Bytes) {
+        while !bytes.is_empty() {
+            let chunk = bytes.split_to(bytes.len().min(CHUNK));
+            self.push_bytes(chunk);
         }
     }
 
