@@ -87,7 +87,10 @@ async fn follow(source: EventSource, seen: &Seen) {
     let source = source.backoff(Backoff::new().max_attempts(3));
     let got = source.map(|message| {
         let message = message.expect("no failure");
-        (message.last_event_id().to_string(), message.data().to_string())
+        (
+            message.last_event_id().to_string(),
+            message.data().to_string(),
+        )
     });
     let got: Vec<_> = tokio::time::timeout(Duration::from_secs(60), got.collect())
         .await

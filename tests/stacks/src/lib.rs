@@ -206,10 +206,7 @@ pub async fn check_sse(address: SocketAddr) {
         .expect("in time")
         .expect("an event")
         .expect("no error");
-    assert_eq!(
-        (first.data(), first.last_event_id()),
-        ("tick", "7")
-    );
+    assert_eq!((first.data(), first.last_event_id()), ("tick", "7"));
 }
 
 /// Asks all that a stack has to do over HTTP/2.

@@ -30,10 +30,7 @@ async fn ask(address: &str) -> Outcome {
     let mut ticks = EventSource::new(client.clone(), request, tokio::time::sleep);
     for n in 0..3 {
         let tick = ticks.next().await.ok_or("the ticks ended")??;
-        assert_eq!(
-            (tick.event(), tick.data()),
-            ("tick", &*n.to_string())
-        );
+        assert_eq!((tick.event(), tick.data()), ("tick", &*n.to_string()));
         assert_eq!(tick.last_event_id(), n.to_string());
     }
     let request = Request::get(format!("ws://{address}/echo")).body(Empty::<Bytes>::new())?;
