@@ -84,6 +84,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if alone && self.may_write_past() {
                 if let Some(first) = self.tx.pop_front() {
                     sent.count(&first);
+                    self.fragmenting = sent.unfinished;
                     self.send_alone(first, cx)?;
                 }
             } else {
@@ -92,9 +93,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 };
                 let before = sent.entries;
                 self.blocked = framer.send_all(&mut self.tx, sent, cx)?;
-                self.dirty |= sent.entries > before;
+                // Where nothing was sent, a message in fragments goes on being one.
+                if sent.entries > before {
+                    self.dirty = true;
+                    self.fragmenting = sent.unfinished;
+                }
             }
-            self.fragmenting = sent.unfinished;
             if self.blocked {
                 break;
             }
