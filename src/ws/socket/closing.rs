@@ -8,6 +8,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    clock::Rare,
     driver::{Driver, Next},
     io::End,
     params::Role,
@@ -107,10 +108,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Goes on closing.
     pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Next {
         let close_timeout = self.settings.close_timeout;
-        let late = self
-            .deadline
-            .poll(self.timer.as_ref(), close_timeout, cx)
-            .is_ready();
+        let late = self.rings(Rare::Deadline, close_timeout, cx);
         // Two steps take part in every loop, so the bound is far above what is ever needed.
         for _ in 0..64 {
             let super::driver::Phase::Closing(closing) = &mut self.phase else {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,6 +13,8 @@ use super::{
     ahead::Ahead,
     control::{Control, Fault},
     inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
+    line::Line,
+    params::Settings,
     past::Rest,
 };
 use crate::ws::{CloseFrame, deflate::DeflateIo};
@@ -28,8 +31,9 @@ pub(super) struct Io<T> {
     transport: DeflateIo<T>,
     ahead: Ahead,
     inspector: Inspector,
+    settings: Arc<Settings>,
     /// So many unread bytes are whole messages, for the decoder.
-    pass: usize,
+    pass: u32,
     /// Messages that came out of the decoder, modulo 2³².
     decoded: u32,
     pub(super) found: Found,
@@ -40,7 +44,7 @@ pub(super) struct Io<T> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Payloads of pings that want an answer, the oldest first.
-    pub(super) pings: Vec<Bytes>,
+    pub(super) pings: Line<Bytes>,
     /// The payload of the last pong, where it is one of ours: the number of the ping.
     pub(super) pong: Option<u32>,
     /// How many pings and pongs came.
@@ -66,11 +70,16 @@ pub(super) enum End {
 }
 
 impl<T> Io<T> {
-    pub(super) fn new(transport: DeflateIo<T>, inspector: Inspector) -> Self {
+    pub(super) fn new(
+        transport: DeflateIo<T>,
+        inspector: Inspector,
+        settings: Arc<Settings>,
+    ) -> Self {
         Self {
             transport,
             ahead: Ahead::default(),
             inspector,
+            settings,
             pass: 0,
             decoded: 0,
             found: Found::default(),
@@ -137,8 +146,11 @@ impl<T> Io<T> {
     }
 
     fn step(&mut self) {
-        match self.inspector.step(self.ahead.unread()) {
-            Step::Pass(count) => self.pass = count,
+        match self
+            .inspector
+            .step(self.ahead.unread(), &self.settings.limits)
+        {
+            Step::Pass(count) => self.pass = count as u32,
             Step::Drop(count) => self.ahead.consume(count),
             Step::Control(count, control) => {
                 self.ahead.consume(count);
@@ -169,7 +181,7 @@ impl<T> Io<T> {
         if self.pass == 0 {
             return None;
         }
-        let count = std::mem::take(&mut self.pass);
+        let count = std::mem::take(&mut self.pass) as usize;
         // Behind all of them the decoder wants as much room as each of them has bytes.
         let mut bytes = Vec::with_capacity(count + count.min(LARGEST_PASSED));
         bytes.extend_from_slice(&self.ahead.unread()[..count]);
@@ -183,7 +195,7 @@ impl<T> Io<T> {
         while self.has_unread() && self.found.end.is_none() {
             self.inspector.take_as(Taking::Nothing);
             self.inspect();
-            self.ahead.consume(std::mem::take(&mut self.pass));
+            self.ahead.consume(std::mem::take(&mut self.pass) as usize);
             self.found.data = None;
         }
     }
@@ -240,7 +252,7 @@ impl Found {
             Control::Ping(payload) => {
                 self.controls = self.controls.saturating_add(1);
                 if self.pings.len() == MAX_PONGS {
-                    self.pings.remove(0);
+                    self.pings.pop();
                 }
                 self.pings.push(payload);
             }

@@ -20,6 +20,7 @@ mod header;
 mod incoming;
 mod inspector;
 mod io;
+mod line;
 mod params;
 mod past;
 mod queue;

@@ -4,7 +4,7 @@ use std::{task::Context, time::Duration};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{driver::Driver, spare::Spare};
+use super::{clock::Rare, driver::Driver, spare::Spare};
 use crate::ws::outgoing::Outgoing;
 
 /// From so many messages or bytes at once on, a connection stays awake: to wake up costs as much as some messages.
@@ -38,7 +38,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.timer.is_some() && (messages >= BATCH.0 || bytes > BATCH.1) {
             (self.alert, self.used) = (true, true);
         }
-        while self.alert && self.doze.poll(self.timer.as_ref(), DOZE, cx).is_ready() {
+        while self.alert && self.rings(Rare::Doze, DOZE, cx) {
             self.alert = std::mem::take(&mut self.used);
         }
     }

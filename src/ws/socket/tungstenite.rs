@@ -1,7 +1,6 @@
 //! The one file that speaks both vocabularies: ours, and that of the framing library.
 
 use std::{
-    collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
     task::{Context, Poll},
 };
@@ -22,6 +21,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{
     control::{Fault, NOT_UTF8},
     io::{End, Io},
+    line::Line,
     params::Role,
     writing::Sent,
 };
@@ -133,7 +133,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     /// Encodes messages until the queue is empty, or the encoder's buffer is stuck: whether it is.
     pub(super) fn send_all(
         &mut self,
-        queue: &mut VecDeque<Outgoing>,
+        queue: &mut Line<Outgoing>,
         sent: &mut Sent,
         cx: &mut Context<'_>,
     ) -> Result<bool, End> {
@@ -141,7 +141,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             if self.poll_ready(cx)?.is_pending() {
                 return Ok(true);
             }
-            if let Some(outgoing) = queue.pop_front() {
+            if let Some(outgoing) = queue.pop() {
                 sent.count(&outgoing);
                 self.send(outgoing, cx)?;
             }

@@ -1,7 +1,6 @@
 //! The transport with its decoder, which exists only while there is something to decode or to send.
 
 use std::{
-    collections::VecDeque,
     mem,
     task::{Context, Poll},
 };
@@ -11,6 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{
     inspector::Data,
     io::{End, Io},
+    line::Line,
     params::Role,
     queue::Room,
     spare::Spare,
@@ -53,7 +53,7 @@ pub(super) enum Read {
 /// Messages on their way to the inbox.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) messages: VecDeque<Message>,
+    pub(super) messages: Line<Message>,
     pub(super) bytes: usize,
     room: Room,
 }
@@ -223,7 +223,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
 impl Batch {
     pub(super) const fn new(room: Room) -> Self {
         Self {
-            messages: VecDeque::new(),
+            messages: Line::new(),
             bytes: 0,
             room,
         }
@@ -236,12 +236,12 @@ impl Batch {
 
     #[inline]
     pub(super) fn push(&mut self, message: Message) {
-        if self.messages.capacity() == 0 {
+        if !self.messages.has_memory() {
             self.messages = Message::borrow();
         }
         let bytes = message.len();
         self.bytes += bytes;
         self.room.fill(bytes);
-        self.messages.push_back(message);
+        self.messages.push(message);
     }
 }

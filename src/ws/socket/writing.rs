@@ -56,7 +56,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Pongs and pings go before data: they must not wait behind it.
     fn encode_control(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let pings = match self.wire.io() {
+        let mut pings = match self.wire.io() {
             Some(io) => std::mem::take(&mut io.found.pings),
             None => return Err(End::Eof),
         };
@@ -66,12 +66,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let Some(framer) = self.wire.awake(self.role) else {
             return Err(End::Eof);
         };
-        for payload in pings {
+        while let Some(payload) = pings.pop() {
             framer.send_pong(payload, cx)?;
         }
         if std::mem::take(&mut self.ping.due) {
             self.ping.count = self.ping.count.wrapping_add(1);
-            self.ping.sent = Some(Instant::now());
+            self.ping.sent = Some(Box::new(Instant::now()));
             framer.send_ping(Bytes::copy_from_slice(&self.ping.count.to_be_bytes()), cx)?;
         }
         self.dirty = true;
@@ -82,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         while let Some(first) = self.tx.front() {
             let alone = self.tx.len() == 1 || is_worth_a_write(first);
             if alone && self.may_write_past() {
-                if let Some(first) = self.tx.pop_front() {
+                if let Some(first) = self.tx.pop() {
                     sent.count(&first);
                     self.fragmenting = sent.unfinished;
                     self.send_alone(first, cx)?;
