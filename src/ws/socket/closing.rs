@@ -140,7 +140,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 if self.blocked {
                     return Ok(self.unblock(cx));
                 }
-                Ok(Poll::Ready(Step::Frame))
+                // What was queued while the transport took nothing is behind what it took now.
+                self.load();
+                Ok(Poll::Ready(match self.tx.is_empty() {
+                    true => Step::Frame,
+                    false => Step::Queue,
+                }))
             }
             Step::Frame => self.send_close(cx).map(Poll::Ready),
             Step::Flush => {

@@ -28,7 +28,7 @@ const MAX_PONGS: usize = 16;
 /// alone decides when to read, and knows which waker the transport holds.
 #[derive(Debug)]
 pub(super) struct Io<T> {
-    transport: DeflateIo<T>,
+    pub(super) transport: DeflateIo<T>,
     ahead: Ahead,
     inspector: Inspector,
     settings: Arc<Settings>,

@@ -2,17 +2,17 @@
 
 use std::{
     cell::Cell,
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, buf::Chain};
 use futures_io::AsyncWrite;
 
 use super::{
     io::{End, Io},
-    tungstenite::put_frame,
+    tungstenite::{put_frame, put_head},
 };
 use crate::ws::{
     Message, Outgoing,
@@ -23,6 +23,10 @@ use crate::ws::{
 const SMALL: usize = 4 << 10;
 /// From so many bytes of payload on, prepared frames are worth a write of their own.
 const LARGE: usize = 4 << 10;
+/// From so many bytes of payload on, the frame of any message is.
+pub(super) const LARGE_ONE: usize = 16 << 10;
+/// A frame header of a server, in bytes.
+const LONGEST_HEAD: usize = 10;
 
 thread_local! {
     /// Where every connection of a thread puts a frame together: it holds nothing between two calls.
@@ -32,11 +36,12 @@ thread_local! {
 /// What the transport has not taken of frames that are written past the encoder. It goes before everything else.
 #[derive(Debug, Default)]
 // Boxed: hardly any connection has one.
-pub(super) struct Rest(Option<Box<Bytes>>);
+pub(super) struct Rest(Option<Box<Chain<Bytes, Bytes>>>);
 
 /// Whether a message is worth a write of its own, also when others follow at once.
 pub(super) fn is_worth_a_write(outgoing: &Outgoing) -> bool {
     match &outgoing.0 {
+        Content::Message(message, Packing::Free | Packing::Never) => message.len() >= LARGE_ONE,
         Content::Message(..) => false,
         Content::Prepared(prepared) => prepared.len() >= LARGE,
     }
@@ -51,13 +56,17 @@ impl<T: AsyncWrite + Unpin> Io<T> {
         cx: &mut Context<'_>,
     ) -> Result<Option<Outgoing>, End> {
         debug_assert!(self.rest.is_none(), "something else is to be written first");
-        match &outgoing.0 {
+        match outgoing.0 {
             Content::Message(message, Packing::Free | Packing::Never)
-                if message.len() <= SMALL && self.transport().is_plain() =>
+                if self.transport().is_plain() =>
             {
-                self.write_small(message, cx).map_err(End::of)?;
+                let written = match message.len() {
+                    ..=SMALL => self.write_small(&message, cx),
+                    _ => self.write_large(message, cx),
+                };
+                written.map_err(End::of)?;
             }
-            Content::Prepared(prepared) => {
+            Content::Prepared(ref prepared) => {
                 let Some(frames) = self.transport().take_frames(prepared) else {
                     return Ok(Some(outgoing));
                 };
@@ -83,6 +92,18 @@ impl<T: AsyncWrite + Unpin> Io<T> {
         taken.map(drop)
     }
 
+    /// The payload is not copied: it may be a megabyte.
+    fn write_large(&mut self, message: Message, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut head = Vec::with_capacity(LONGEST_HEAD);
+        put_head(message.is_text(), false, message.len(), &mut head);
+        let frame = Bytes::from(head).chain(message.into_bytes());
+        self.rest.0 = Some(Box::new(frame));
+        match self.poll_rest(cx) {
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
+    }
+
     /// Writes until the transport takes no more: how much it took.
     fn write_some(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<usize> {
         let mut taken = 0;
@@ -99,16 +120,18 @@ impl<T: AsyncWrite + Unpin> Io<T> {
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(mut rest) = self.rest.0.take() else {
-            return Poll::Ready(Ok(()));
-        };
-        let taken = self.write_some(&rest, cx)?;
-        rest.advance(taken);
-        if rest.is_empty() {
-            return Poll::Ready(Ok(()));
+        while let Some(rest) = &mut self.rest.0 {
+            let mut parts = [IoSlice::new(&[]); 2];
+            let count = rest.chunks_vectored(&mut parts);
+            let transport = Pin::new(self.transport.get_mut());
+            let taken = ready!(transport.poll_write_vectored(cx, &parts[..count]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            rest.advance(taken);
+            self.rest.0.take_if(|rest| !rest.has_remaining());
         }
-        self.rest.0 = Some(rest);
-        Poll::Pending
+        Poll::Ready(Ok(()))
     }
 
     /// Writes what comes out of the encoder.
@@ -134,7 +157,7 @@ impl Rest {
 
     fn put(&mut self, bytes: &Bytes, taken: usize) {
         if taken < bytes.len() {
-            self.0 = Some(Box::new(bytes.slice(taken..)));
+            self.0 = Some(Box::new(bytes.slice(taken..).chain(Bytes::new())));
         }
     }
 }

@@ -16,10 +16,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Nothing is to be done: lets go of all memory that an idle connection does not need, now or soon.
     pub(super) fn rest(&mut self, cx: &mut Context<'_>) {
         self.doze(cx);
+        let awake = self.alert && !self.wire.is_bulky();
         let idle = !self.dirty && self.tx.is_empty() && self.wire.is_clean();
         if let Some(io) = self.wire.io() {
             io.settle();
-            if !idle || self.alert || io.has_unread() {
+            if !idle || awake || io.has_unread() {
                 return;
             }
         }

@@ -23,6 +23,7 @@ use super::{
     io::{End, Io},
     line::Line,
     params::Role,
+    past::{LARGE_ONE, is_worth_a_write},
     writing::Sent,
 };
 use crate::ws::{
@@ -54,6 +55,8 @@ struct Inner<T> {
     holding: bool,
     /// The transport did not take what was encoded.
     stuck: bool,
+    /// The encoder's buffer has held a large message, and has grown with it.
+    bulky: bool,
 }
 
 /// The byte stream of one call to the codec.
@@ -73,6 +76,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             io,
             holding: false,
             stuck: false,
+            bulky: false,
         }))
     }
 
@@ -92,6 +96,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     /// Whether the encoder's buffer may hold something.
     pub(super) const fn is_holding(&self) -> bool {
         self.0.holding
+    }
+
+    /// Whether the encoder holds more memory than it is worth.
+    pub(super) const fn is_bulky(&self) -> bool {
+        self.0.bulky
     }
 
     /// The next message in what has been read and is for the decoder.
@@ -130,14 +139,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         }
     }
 
-    /// Encodes messages until the queue is empty, or the encoder's buffer is stuck: whether it is.
+    /// Encodes messages until the queue is empty, the next one is to go `past` the encoder, or its buffer is stuck:
+    /// whether it is.
     pub(super) fn send_all(
         &mut self,
         queue: &mut Line<Outgoing>,
+        past: bool,
         sent: &mut Sent,
         cx: &mut Context<'_>,
     ) -> Result<bool, End> {
-        while !queue.is_empty() {
+        while let Some(next) = queue.front() {
+            if past && is_worth_a_write(next) {
+                return Ok(false);
+            }
             if self.poll_ready(cx)?.is_pending() {
                 return Ok(true);
             }
@@ -153,6 +167,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     pub(super) fn send(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
         match outgoing.0 {
             Content::Message(message, packing) => {
+                self.0.bulky |= message.len() >= LARGE_ONE;
                 let form = self.0.io.transport().form(packing);
                 self.start(wire_message(message, form), cx)
             }
@@ -163,6 +178,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     fn send_prepared(&mut self, prepared: &Prepared, cx: &mut Context<'_>) -> Result<(), End> {
         for part in prepared.parts() {
             let form = self.0.io.transport().prepared_form(part);
+            self.0.bulky |= part.len() >= LARGE_ONE;
             if let Some(message) = part.messages().next() {
                 self.start(wire_message(message.clone(), form), cx)?;
             }
@@ -325,11 +341,16 @@ fn wire_message(message: Message, form: Form) -> tungstenite::Message {
 
 /// Adds a whole message as a server sends it.
 pub(in crate::ws) fn put_frame(text: bool, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
+    out.reserve(frame_length(payload.len()));
+    put_head(text, compressed, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
+/// Adds the header of one.
+pub(super) fn put_head(text: bool, compressed: bool, length: usize, out: &mut Vec<u8>) {
     let mut header = data_header(text);
     header.rsv1 = compressed;
-    out.reserve(frame_length(payload.len()));
-    let _never_fails = header.format(payload.len() as u64, out);
-    out.extend_from_slice(payload);
+    let _never_fails = header.format(length as u64, out);
 }
 
 /// The length of a server's frame with so long a payload.

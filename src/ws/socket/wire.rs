@@ -125,6 +125,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
+    /// Whether the encoder holds more memory than it is worth.
+    pub(super) const fn is_bulky(&self) -> bool {
+        match self {
+            Self::Awake(framer) => framer.is_bulky(),
+            Self::Asleep(_) | Self::Gone => false,
+        }
+    }
+
     /// Ready when everything is with the transport, and has left it.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         match self {

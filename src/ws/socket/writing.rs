@@ -79,8 +79,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn encode_queue(&mut self, cx: &mut Context<'_>, sent: &mut Sent) -> Result<(), End> {
+        let past = self.role == Role::Server && self.is_plain();
         while let Some(first) = self.tx.front() {
-            let alone = self.tx.len() == 1 || is_worth_a_write(first);
+            let large = is_worth_a_write(first);
+            let alone = large || self.tx.len() == 1;
+            if large && past && self.wire.is_holding() && self.flush(cx)?.is_pending() {
+                break;
+            }
             if alone && self.may_write_past() {
                 if let Some(first) = self.tx.pop() {
                     sent.count(&first);
@@ -92,7 +97,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     return Err(End::Eof);
                 };
                 let before = sent.entries;
-                self.blocked = framer.send_all(&mut self.tx, sent, cx)?;
+                self.blocked = framer.send_all(&mut self.tx, past, sent, cx)?;
                 // Where nothing was sent, a message in fragments goes on being one.
                 if sent.entries > before {
                     self.dirty = true;
@@ -109,6 +114,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Whether frames can be written past the encoder now.
     fn may_write_past(&self) -> bool {
         self.role == Role::Server && !self.wire.is_holding()
+    }
+
+    /// Whether what is sent is what goes over the wire.
+    fn is_plain(&mut self) -> bool {
+        self.wire.io().is_some_and(|io| io.transport().is_plain())
     }
 
     /// Sends a message that nothing follows, or that is large: past the encoder, if that [may be](Self::may_write_past).
