@@ -186,10 +186,6 @@ impl Text {
         self.0.into()
     }
 
-    pub(super) const fn from_utf8(text: Utf8) -> Self {
-        Self(text)
-    }
-
     pub(super) fn into_utf8(self) -> Utf8 {
         self.0
     }

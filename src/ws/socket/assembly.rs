@@ -107,7 +107,7 @@ impl Assembly {
 }
 
 /// Whole words first: this is the inner loop of large messages.
-fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
+pub(super) fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
     if mask == [0; 4] {
         return;
     }

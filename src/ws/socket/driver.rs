@@ -184,14 +184,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let mut batch = Batch::new(room);
         let mut heard = false;
         let stop = loop {
-            if let Err(end) = self.wire.decode_batch(self.role, budget, &mut batch) {
-                break Read::End(end);
-            }
             if !batch.has_room() {
                 break Read::Spent;
             }
-            match self.wire.read(self.role, cx, budget, &mut heard) {
-                Read::Data(Data::Message(message)) => batch.push(message),
+            match self.wire.read(cx, budget, &mut heard) {
+                Read::Passed => {
+                    if let Err(end) = self.wire.decode(&mut batch, budget) {
+                        break Read::End(end);
+                    }
+                }
+                Read::Data(Data::Message(message)) => {
+                    batch.reserve(message.len());
+                    batch.push(message);
+                }
                 stop => break stop,
             }
         };

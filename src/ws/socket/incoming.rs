@@ -221,7 +221,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if read.whole || waiting + read.bytes >= limit {
                 break Read::Spent;
             }
-            match self.wire.read(self.role, cx, budget, &mut heard) {
+            match self.wire.read(cx, budget, &mut heard) {
                 Read::Data(Data::Piece { part, last }) => read.push(part, last),
                 Read::Data(Data::Message(message)) => read.push(message, true),
                 stop => break stop,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{
     assembly::Assembly,
     control::{Control, Fault, close},
-    header::{BINARY, Frame, Header, PING, PONG, TEXT},
+    header::{BINARY, Frame, Header, PING, PONG, Small, TEXT},
 };
 use crate::ws::{CloseCode, Limits, Message, MessageKind};
 
@@ -53,7 +53,6 @@ pub(super) struct Inspector {
 
     /// The message in progress; `None` between messages.
     message: Option<Box<Progress>>,
-    passed: u32,
 }
 
 #[derive(Debug)]
@@ -85,7 +84,7 @@ enum State {
 
 /// The largest frame whose message is passed on, in bytes. Larger ones are put together here: the decoder makes room
 /// for all that a header promises, and copies once more.
-pub(super) const LARGEST_PASSED: usize = 8 << 10;
+const LARGEST_PASSED: usize = 8 << 10;
 /// The most bytes that are passed on at once, but for one message. A message that is kept keeps all of them.
 const LARGEST_PASS: usize = 16 << 10;
 /// The most bytes of one part of a message, beyond what there is when somebody asks for the first one.
@@ -101,13 +100,13 @@ impl Inspector {
             frame: Frame::default(),
             control: None,
             message: None,
-            passed: 0,
         }
     }
 
-    /// How many messages have been passed on whole, modulo 2³².
-    pub(super) const fn passed(&self) -> u32 {
-        self.passed
+    /// The message that begins here, where [`step`](Self::step) says that there are whole ones.
+    #[inline]
+    pub(super) fn small(&self, input: &[u8]) -> Option<Small> {
+        self.header.small(input)
     }
 
     /// Whether nothing has begun and not ended: neither a frame nor a message.
@@ -190,31 +189,17 @@ impl Inspector {
     /// The fast path: how many bytes at the start are whole messages of one frame.
     ///
     /// Their text is not looked at: it is all there, so the decoder that comes next reports it just as early.
-    fn whole_messages(&mut self, input: &[u8], limits: &Limits) -> usize {
+    fn whole_messages(&self, input: &[u8], limits: &Limits) -> usize {
         if self.message.is_some() {
             return 0;
         }
         let limit = limits.frame.min(limits.message).min(LARGEST_PASSED);
-        let (mask_bit, mask_length) = self.header.mask();
         let mut at = 0;
-        while let [0x81 | 0x82, second, rest @ ..] = &input[at..] {
-            if at >= LARGEST_PASS {
-                break;
-            }
-            let (header, length) = match (second ^ mask_bit, rest) {
-                (short @ 0..=125, _) => (2 + mask_length, usize::from(short)),
-                // Below 126 it is a length in more bytes than it needs, which the slow path refuses.
-                (126, [high, low, ..]) if *high > 0 || *low >= 126 => (
-                    4 + mask_length,
-                    usize::from(u16::from_be_bytes([*high, *low])),
-                ),
+        while at < LARGEST_PASS {
+            match self.header.small(&input[at..]) {
+                Some(small) if small.length <= limit => at += small.head + small.length,
                 _ => break,
-            };
-            if length > limit || input.len() - at < header + length {
-                break;
             }
-            at += header + length;
-            self.passed = self.passed.wrapping_add(1);
         }
         at
     }

@@ -12,7 +12,7 @@ use futures_io::AsyncRead;
 use super::{
     ahead::Ahead,
     control::{Control, Fault},
-    inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
+    inspector::{Data, Inspector, Step, Taking},
     line::Line,
     params::Settings,
     past::Rest,
@@ -32,10 +32,8 @@ pub(super) struct Io<T> {
     ahead: Ahead,
     inspector: Inspector,
     settings: Arc<Settings>,
-    /// So many unread bytes are whole messages, for the decoder.
+    /// So many unread bytes are whole messages, to be decoded.
     pass: u32,
-    /// Messages that came out of the decoder, modulo 2³².
-    decoded: u32,
     pub(super) found: Found,
     pub(super) rest: Rest,
 }
@@ -81,7 +79,6 @@ impl<T> Io<T> {
             inspector,
             settings,
             pass: 0,
-            decoded: 0,
             found: Found::default(),
             rest: Rest::default(),
         }
@@ -103,19 +100,9 @@ impl<T> Io<T> {
         !self.ahead.is_empty() || self.found.data.is_some()
     }
 
-    /// Whether the decoder has something to read.
+    /// Whether there are whole messages to be decoded.
     pub(super) const fn has_pass(&self) -> bool {
         self.pass > 0
-    }
-
-    /// Whether the decoder holds messages that have not come out.
-    pub(super) const fn is_decoding(&self) -> bool {
-        self.decoded != self.inspector.passed()
-    }
-
-    /// A message came out of the decoder.
-    pub(super) const fn decoded(&mut self) {
-        self.decoded = self.decoded.wrapping_add(1);
     }
 
     /// Unread bytes will have to wait.
@@ -123,7 +110,7 @@ impl<T> Io<T> {
         self.ahead.settle();
     }
 
-    /// Looks at unread bytes, up to the next one that is for the decoder, or that somebody else has to deal with.
+    /// Looks at unread bytes, up to whole messages, or what somebody else has to deal with.
     pub(super) fn inspect(&mut self) {
         while self.pass == 0 && self.found.data.is_none() && self.found.end.is_none() {
             if self.inspector.is_held() {
@@ -176,17 +163,15 @@ impl<T> Io<T> {
         }
     }
 
-    /// The bytes of whole messages, for the decoder.
-    pub(super) fn take_pass(&mut self) -> Option<Vec<u8>> {
-        if self.pass == 0 {
-            return None;
-        }
-        let count = std::mem::take(&mut self.pass) as usize;
-        // Behind all of them the decoder wants as much room as each of them has bytes.
-        let mut bytes = Vec::with_capacity(count + count.min(LARGEST_PASSED));
-        bytes.extend_from_slice(&self.ahead.unread()[..count]);
+    /// The bytes of whole messages that come next.
+    pub(super) fn pass(&self) -> &[u8] {
+        &self.ahead.unread()[..self.pass as usize]
+    }
+
+    /// A message of so many bytes has been taken out of them.
+    pub(super) fn passed(&mut self, count: usize) {
+        self.pass -= count as u32;
         self.ahead.consume(count);
-        Some(bytes)
     }
 
     /// Drops what has been read.
@@ -239,6 +224,7 @@ impl<T: AsyncRead + Unpin> Io<T> {
     /// Reads and drops everything, also after the peer's close frame. `Ready` says how many bytes went by, or that
     /// the transport ended.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.pass = 0;
         self.ahead.clear();
         self.ahead
             .fill(&mut self.transport, cx)

@@ -1,7 +1,7 @@
 //! One WebSocket connection: the handle that is used, and the driver that moves its messages.
 //!
 //! ```text
-//! handler ─ WebSocket ─ Shared { inbox, outbox } ─ Driver ─ Framer (decode, encode) ─ Io (inspect) ─ transport
+//! handler ─ WebSocket ─ Shared { inbox, outbox } ─ Driver ─ Framer (encode) ─ Io (inspect, decode) ─ transport
 //! ```
 
 mod ahead;
@@ -22,6 +22,7 @@ mod inspector;
 mod io;
 mod line;
 mod params;
+mod passing;
 mod past;
 mod queue;
 mod reader;

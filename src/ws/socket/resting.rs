@@ -17,7 +17,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     pub(super) fn rest(&mut self, cx: &mut Context<'_>) {
         self.doze(cx);
         let awake = self.alert && !self.wire.is_bulky();
-        let idle = !self.dirty && self.tx.is_empty() && self.wire.is_clean();
+        let idle = !self.dirty && self.tx.is_empty();
         if let Some(io) = self.wire.io() {
             io.settle();
             if !idle || awake || io.has_unread() {

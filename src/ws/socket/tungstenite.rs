@@ -27,7 +27,7 @@ use super::{
     writing::Sent,
 };
 use crate::ws::{
-    CloseCode, CloseFrame, Message, Prepared, Text,
+    CloseCode, CloseFrame, Message, Prepared,
     outgoing::{Content, Form, Outgoing},
 };
 
@@ -48,8 +48,6 @@ pub(super) struct Framer<T>(Box<Inner<T>>);
 #[derive(Debug)]
 struct Inner<T> {
     encoder: WebSocketContext,
-    /// There while it holds messages: it gets them whole, and makes slices of them.
-    decoder: Option<WebSocketContext>,
     io: Io<T>,
     /// The encoder's buffer may hold something.
     holding: bool,
@@ -65,14 +63,10 @@ struct Port<'a, 'b, T> {
     cx: &'a mut Context<'b>,
 }
 
-/// The byte stream of a decoder, which has got all that there is for it, and answers nothing.
-struct Nothing;
-
 impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     pub(super) fn new(io: Io<T>, role: Role) -> Self {
         Self(Box::new(Inner {
             encoder: WebSocketContext::new(wire_role(role), Some(config())),
-            decoder: None,
             io,
             holding: false,
             stuck: false,
@@ -88,11 +82,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         self.0.io
     }
 
-    /// Whether nothing is in the decoder that is not in the [`Io`].
-    pub(super) fn is_clean(&self) -> bool {
-        !self.0.io.has_pass() && !self.0.io.is_decoding()
-    }
-
     /// Whether the encoder's buffer may hold something.
     pub(super) const fn is_holding(&self) -> bool {
         self.0.holding
@@ -101,32 +90,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     /// Whether the encoder holds more memory than it is worth.
     pub(super) const fn is_bulky(&self) -> bool {
         self.0.bulky
-    }
-
-    /// The next message in what has been read and is for the decoder.
-    #[inline]
-    pub(super) fn next(&mut self, role: Role) -> Option<Result<Message, End>> {
-        let Inner { decoder, io, .. } = &mut *self.0;
-        loop {
-            if let Some(codec) = decoder {
-                match codec.read(&mut Nothing) {
-                    Ok(message) => {
-                        io.decoded();
-                        if !io.is_decoding() {
-                            *decoder = None;
-                        }
-                        return Some(data(message));
-                    }
-                    Err(error) if is_blocked(&error) => *decoder = None,
-                    Err(error) => return Some(Err(end(error))),
-                }
-            }
-            io.inspect();
-            let bytes = io.take_pass()?;
-            let codec =
-                WebSocketContext::from_partially_read(bytes, wire_role(role), Some(config()));
-            *decoder = Some(codec);
-        }
     }
 
     /// Ready when the encoder's buffer is not stuck.
@@ -267,22 +230,6 @@ impl<T: AsyncWrite + Unpin> Write for Port<'_, '_, T> {
     }
 }
 
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
-    }
-}
-
-impl Write for Nothing {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         // Bytes are handed in, never read.
@@ -299,18 +246,6 @@ const fn wire_role(role: Role) -> tungstenite::protocol::Role {
     match role {
         Role::Server => tungstenite::protocol::Role::Server,
         Role::Client => tungstenite::protocol::Role::Client,
-    }
-}
-
-#[inline]
-fn data(message: tungstenite::Message) -> Result<Message, End> {
-    match message {
-        tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),
-        tungstenite::Message::Binary(bytes) => Ok(Message::Binary(bytes)),
-        _ => Err(End::Fault(Fault {
-            code: CloseCode::INTERNAL,
-            what: "a control frame passed the inspector",
-        })),
     }
 }
 
