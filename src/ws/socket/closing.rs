@@ -184,7 +184,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Ok(Step::Flush)
     }
 
-    /// The close frame is out: the decoder has done its work.
+    /// The close frame is out: the encoder has done its work.
     fn after_flush(&mut self) -> Step {
         self.wire.sleep();
         let role = self.role;

@@ -5,8 +5,11 @@ use super::control::Fault;
 pub(super) const CONTINUATION: u8 = 0;
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
-const FIN_TEXT: u8 = 0x80 | TEXT;
-const FIN_BINARY: u8 = 0x80 | BINARY;
+pub(super) const FIN: u8 = 0x80;
+const FIN_TEXT: u8 = FIN | TEXT;
+const FIN_BINARY: u8 = FIN | BINARY;
+/// The payload is compressed (RFC 7692, section 6).
+const RSV1: u8 = 0x40;
 pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
@@ -165,6 +168,45 @@ impl Header {
             phase: 0,
         })
     }
+}
+
+/// Adds the header of a server's frame.
+#[inline]
+pub(super) fn put_head(first: u8, length: usize, out: &mut Vec<u8>) {
+    match length {
+        ..=125 => out.extend_from_slice(&[first, length as u8]),
+        126..=0xffff => {
+            let [high, low] = (length as u16).to_be_bytes();
+            out.extend_from_slice(&[first, 126, high, low]);
+        }
+        _ => {
+            out.extend_from_slice(&[first, 127]);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// The length of a server's frame with so long a payload.
+pub(in crate::ws) const fn frame_length(payload: usize) -> usize {
+    let head = match payload {
+        ..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    };
+    head + payload
+}
+
+/// Adds a whole message as a server sends it.
+#[inline]
+pub(in crate::ws) fn put_frame(text: bool, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
+    let first = first_of(text) | if compressed { RSV1 } else { 0 };
+    put_head(first, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
+/// The first byte of a message of one frame.
+pub(super) const fn first_of(text: bool) -> u8 {
+    if text { FIN_TEXT } else { FIN_BINARY }
 }
 
 fn first_byte(byte: u8, inside: bool) -> Result<(), Fault> {

@@ -82,8 +82,8 @@ enum State {
     Closed,
 }
 
-/// The largest frame whose message is passed on, in bytes. Larger ones are put together here: the decoder makes room
-/// for all that a header promises, and copies once more.
+/// The largest frame whose message is passed on, in bytes. Larger ones are put together here as they
+/// come.
 const LARGEST_PASSED: usize = 8 << 10;
 /// The most bytes that are passed on at once, but for one message. A message that is kept keeps all of them.
 const LARGEST_PASS: usize = 16 << 10;
@@ -188,7 +188,7 @@ impl Inspector {
 
     /// The fast path: how many bytes at the start are whole messages of one frame.
     ///
-    /// Their text is not looked at: it is all there, so the decoder that comes next reports it just as early.
+    /// Their text is not looked at: it is all there, and is checked next.
     fn whole_messages(&self, input: &[u8], limits: &Limits) -> usize {
         if self.message.is_some() {
             return 0;

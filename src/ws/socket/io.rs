@@ -1,4 +1,4 @@
-//! The byte stream as the decoder sees it: only data frames, each checked.
+//! The byte stream, each of its frames checked.
 
 use std::{
     io,
@@ -24,8 +24,7 @@ const MAX_PONGS: usize = 16;
 
 /// A transport, the bytes read ahead of it, and what was found in them.
 ///
-/// The decoder above never reads the transport: it gets what is in memory, and "not now" after that. So the driver
-/// alone decides when to read, and knows which waker the transport holds.
+/// The driver alone decides when to read, and knows which waker the transport holds.
 #[derive(Debug)]
 pub(super) struct Io<T> {
     pub(super) transport: DeflateIo<T>,
@@ -47,7 +46,7 @@ pub(super) struct Found {
     pub(super) pong: Option<u32>,
     /// How many pings and pongs came.
     pub(super) controls: u32,
-    /// A message, or a part of one, that came after everything for the decoder.
+    /// A message, or a part of one, that came after everything that was passed on.
     // Boxed, as is the end: they are large, and most connections are idle.
     pub(super) data: Option<Box<Data>>,
     /// How the peer's part ended.
@@ -269,7 +268,7 @@ impl End {
             | Kind::NotConnected
             // TLS without its goodbye.
             | Kind::UnexpectedEof
-            // It takes nothing more. The decoder calls that a reset.
+            // It takes nothing more. tungstenite calls that a reset.
             | Kind::WriteZero => Self::Eof,
             _ => Self::Failed(error),
         }

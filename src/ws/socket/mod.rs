@@ -40,10 +40,10 @@ mod writing;
 
 pub use self::byte_stream::ByteStream;
 pub use self::endpoint::Endpoint;
+pub(super) use self::header::{frame_length, put_frame};
 pub use self::reader::MessageReader;
 pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;
-pub(super) use self::tungstenite::{frame_length, put_frame};
 pub use self::websocket::WebSocket;
 pub use self::writer::MessageWriter;
 #[allow(unused_imports, reason = "the seam for acceptor and connector")]

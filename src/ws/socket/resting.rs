@@ -36,7 +36,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Whether to stay awake for more. Without a timer nobody would say when it is enough.
     fn doze(&mut self, cx: &mut Context<'_>) {
         let (messages, bytes) = std::mem::take(&mut self.moved);
-        if self.timer.is_some() && (messages >= BATCH.0 || bytes > BATCH.1) {
+        let busy = messages >= BATCH.0 || bytes > BATCH.1;
+        if busy && self.wire.is_awake() && self.timer.is_some() {
             (self.alert, self.used) = (true, true);
         }
         while self.alert && self.rings(Rare::Doze, DOZE, cx) {

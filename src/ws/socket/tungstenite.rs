@@ -23,7 +23,7 @@ use super::{
     io::{End, Io},
     line::Line,
     params::Role,
-    past::{LARGE_ONE, is_worth_a_write},
+    past::LARGE_ONE,
     writing::Sent,
 };
 use crate::ws::{
@@ -102,19 +102,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         }
     }
 
-    /// Encodes messages until the queue is empty, the next one is to go `past` the encoder, or its buffer is stuck:
-    /// whether it is.
+    /// Encodes messages until the queue is empty, or the encoder's buffer is stuck: whether it is.
     pub(super) fn send_all(
         &mut self,
         queue: &mut Line<Outgoing>,
-        past: bool,
         sent: &mut Sent,
         cx: &mut Context<'_>,
     ) -> Result<bool, End> {
-        while let Some(next) = queue.front() {
-            if past && is_worth_a_write(next) {
-                return Ok(false);
-            }
+        while !queue.is_empty() {
             if self.poll_ready(cx)?.is_pending() {
                 return Ok(true);
             }
@@ -274,25 +269,6 @@ fn wire_message(message: Message, form: Form) -> tungstenite::Message {
     }
 }
 
-/// Adds a whole message as a server sends it.
-pub(in crate::ws) fn put_frame(text: bool, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
-    out.reserve(frame_length(payload.len()));
-    put_head(text, compressed, payload.len(), out);
-    out.extend_from_slice(payload);
-}
-
-/// Adds the header of one.
-pub(super) fn put_head(text: bool, compressed: bool, length: usize, out: &mut Vec<u8>) {
-    let mut header = data_header(text);
-    header.rsv1 = compressed;
-    let _never_fails = header.format(length as u64, out);
-}
-
-/// The length of a server's frame with so long a payload.
-pub(in crate::ws) fn frame_length(payload: usize) -> usize {
-    data_header(true).len(payload as u64) + payload
-}
-
 fn data_header(text: bool) -> FrameHeader {
     let data = if text { Data::Text } else { Data::Binary };
     FrameHeader {
@@ -319,7 +295,6 @@ fn marked(text: bool, payload: Bytes, mark: fn(&mut FrameHeader)) -> tungstenite
     tungstenite::Message::Frame(Frame::from_payload(header, payload))
 }
 
-/// The inspector lets nothing pass that the decoder could refuse, but for the text of whole frames.
 fn end(error: tungstenite::Error) -> End {
     use tungstenite::Error as Wire;
     match error {

@@ -1,4 +1,4 @@
-//! The transport with its decoder, which exists only while there is something to decode or to send.
+//! The transport with its encoder, which exists only while it has something to send.
 
 use std::{
     mem,
@@ -81,7 +81,7 @@ impl Budget {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
-    /// The decoder and encoder; wakes up if need be. `None` when the transport is gone.
+    /// The encoder; wakes up if need be. `None` when the transport is gone.
     pub(super) fn awake(&mut self, role: Role) -> Option<&mut Framer<T>> {
         if let Self::Asleep(_) = self {
             if let Self::Asleep(io) = mem::replace(self, Self::Gone) {
@@ -94,7 +94,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
-    /// Gives the decoder up. What is in it is lost, unless it is clean.
+    /// Gives the encoder up, and what is in it.
     pub(super) fn sleep(&mut self) {
         if let Self::Awake(_) = self {
             if let Self::Awake(framer) = mem::replace(self, Self::Gone) {
@@ -117,6 +117,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             Self::Awake(framer) => framer.is_holding(),
             Self::Asleep(_) | Self::Gone => false,
         }
+    }
+
+    /// Whether there is an encoder.
+    pub(super) const fn is_awake(&self) -> bool {
+        matches!(self, Self::Awake(_))
     }
 
     /// Whether the encoder holds more memory than it is worth.

@@ -80,35 +80,41 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     fn encode_queue(&mut self, cx: &mut Context<'_>, sent: &mut Sent) -> Result<(), End> {
         let past = self.role == Role::Server && self.is_plain();
-        while let Some(first) = self.tx.front() {
-            let large = is_worth_a_write(first);
-            let alone = large || self.tx.len() == 1;
-            if large && past && self.wire.is_holding() && self.flush(cx)?.is_pending() {
+        while !self.tx.is_empty() && !self.blocked {
+            // Pongs, and what a feed has sent: they go first.
+            if past && self.wire.is_holding() && self.flush(cx)?.is_pending() {
                 break;
             }
-            if alone && self.may_write_past() {
+            let before = sent.entries;
+            self.dirty = true;
+            if past {
+                let Some(io) = self.wire.io() else {
+                    return Err(End::Eof);
+                };
+                io.write_queue(&mut self.tx, sent, cx)?;
+                self.blocked = !io.rest.is_none();
+            } else if self.may_write_past() && self.is_next_alone() {
                 if let Some(first) = self.tx.pop() {
                     sent.count(&first);
-                    self.fragmenting = sent.unfinished;
                     self.send_alone(first, cx)?;
                 }
             } else {
                 let Some(framer) = self.wire.awake(self.role) else {
                     return Err(End::Eof);
                 };
-                let before = sent.entries;
-                self.blocked = framer.send_all(&mut self.tx, past, sent, cx)?;
-                // Where nothing was sent, a message in fragments goes on being one.
-                if sent.entries > before {
-                    self.dirty = true;
-                    self.fragmenting = sent.unfinished;
-                }
+                self.blocked = framer.send_all(&mut self.tx, sent, cx)?;
             }
-            if self.blocked {
-                break;
+            // Where nothing was sent, a message in fragments goes on being one.
+            if sent.entries > before {
+                self.fragmenting = sent.unfinished;
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing follows the next message, or it is large.
+    fn is_next_alone(&self) -> bool {
+        self.tx.len() == 1 || self.tx.front().is_some_and(is_worth_a_write)
     }
 
     /// Whether frames can be written past the encoder now.
