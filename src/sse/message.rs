@@ -28,23 +28,25 @@ use super::Text;
 /// ```
 #[derive(Clone)]
 pub struct Message {
+    // A message is moved just after it was made, in pieces of two words, and each piece that was not written as one stalls
+    // the processor. So what is known last is the odd word at the end, and pairs before it are known early, or nothing.
     /// What the spans are of.
     memory: ByteString,
-    data: Span,
     /// Empty for an event without a name.
     event: Span,
-    /// Empty for a last event id that is kept, or that there is none of.
-    id: Span,
     /// The last event id, if it is of an event before.
     kept: Option<Kept>,
+    /// Empty for a last event id that is kept, or that there is none of.
+    id: Range<usize>,
+    data: Span,
 }
 
-/// A piece of a message's memory, which the limits keep to what fits.
+/// A piece of a message's memory, which the limits keep to what fits: its start, and its end in the upper half.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Span {
-    start: u32,
-    end: u32,
-}
+pub(crate) struct Span(
+    // One word, as it is read as one just after it was written.
+    u64,
+);
 
 /// An id that lasts longer than its chunk.
 #[derive(Clone, Debug)]
@@ -59,16 +61,29 @@ impl Message {
         memory: ByteString,
         data: Span,
         event: Span,
-        id: Span,
+        id: Range<usize>,
         kept: Option<Kept>,
     ) -> Self {
         Self {
             memory,
-            data,
             event,
-            id,
             kept,
+            id,
+            data,
         }
+    }
+
+    /// A message without a name and an id.
+    #[inline]
+    pub(crate) fn of_data(memory: ByteString, data: Span) -> Self {
+        Self::new(memory, data, Span::default(), 0..0, None)
+    }
+
+    /// A message that is nothing but data.
+    #[inline]
+    pub(crate) fn of_all(memory: ByteString) -> Self {
+        let data = Span::from(0..memory.len());
+        Self::of_data(memory, data)
     }
 
     /// What the event is called: `message` unless the server named it.
@@ -109,7 +124,7 @@ impl Message {
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         match &self.kept {
-            None => self.piece(self.id),
+            None => self.memory.get(self.id.clone()).unwrap_or_default(),
             Some(id) => id.as_str(),
         }
     }
@@ -163,22 +178,15 @@ impl From<&str> for Kept {
 
 impl From<Range<usize>> for Span {
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the limits keep to what fits"
-    )]
     fn from(range: Range<usize>) -> Self {
-        Self {
-            start: range.start as u32,
-            end: range.end as u32,
-        }
+        Self(range.start as u64 | (range.end as u64) << 32)
     }
 }
 
 impl From<Span> for Range<usize> {
     #[inline]
-    fn from(span: Span) -> Self {
-        span.start as usize..span.end as usize
+    fn from(Span(span): Span) -> Self {
+        (span & u64::from(u32::MAX)) as usize..(span >> 32) as usize
     }
 }
 

@@ -151,8 +151,15 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         for _ in 0..FRAMES {
-            if let Some(message) = this.decoder.next_line() {
-                return Poll::Ready(Some(Ok(message)));
+            if this.decoder.is_at_data() {
+                let memory = this.decoder.memory();
+                if let Some(data) = this.decoder.take_line() {
+                    return Poll::Ready(Some(Ok(Message::of_data(memory, data))));
+                }
+            } else if this.decoder.is_at_joined() {
+                let memory = this.decoder.take_joined();
+                this.decoder.look_ahead();
+                return Poll::Ready(Some(Ok(Message::of_all(memory))));
             }
             match this.decoder.seek() {
                 Some(Ok(())) => return Poll::Ready(Some(Ok(this.decoder.take_found()))),

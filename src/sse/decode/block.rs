@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use bytestring::ByteString;
 
-use crate::sse::message::{Kept, Message, Span};
+use crate::sse::message::{Kept, Message};
 
 use super::{
     data::{Data, TooLarge},
@@ -27,21 +27,22 @@ pub(super) struct Block {
 }
 
 /// What a field has said.
+// Its words are moved one by one: what is moved just after it was written, in other pieces, stalls the processor.
 #[derive(Debug, Default)]
-enum Value {
-    #[default]
-    None,
+struct Value {
+    /// It has said something, be it nothing.
+    said: bool,
     /// A piece of the chunk.
-    Here(Range<usize>),
+    here: Range<usize>,
     /// It came with an earlier chunk, or in several.
-    Own(Kept),
+    own: Option<Kept>,
 }
 
 impl Block {
     pub(super) fn resume(last_event_id: &str) -> Self {
         let mut block = Self::default();
         if !last_event_id.is_empty() {
-            block.last_event_id = Value::Own(last_event_id.into());
+            block.last_event_id.set_own(last_event_id);
         }
         block
     }
@@ -97,7 +98,9 @@ impl Block {
             self.begun = true;
             return self.data.line(chunk, value, limit);
         }
-        self.other(field, &line[from..], || Value::Here(value));
+        if let Some(kept) = self.other(field, &line[from..]) {
+            kept.set(value);
+        }
         Ok(())
     }
 
@@ -116,7 +119,9 @@ impl Block {
             return self.data.joined(chunk, line, from, limit);
         }
         let value = &line[from..];
-        self.other(field, value.as_bytes(), || Value::Own(value.into()));
+        if let Some(kept) = self.other(field, value.as_bytes()) {
+            kept.set_own(value);
+        }
         Ok(())
     }
 
@@ -130,18 +135,16 @@ impl Block {
     pub(super) fn end(&mut self) {
         if self.begun {
             // With or without data, the id takes effect.
-            if !matches!(self.id, Value::None) {
-                self.last_event_id = std::mem::take(&mut self.id);
-            }
-            self.event = Value::None;
+            self.id.move_to(&mut self.last_event_id);
+            self.event.clear();
             self.begun = false;
         }
     }
 
-    /// The last event id for a message that shares the chunk.
+    /// Whether no event had an id yet.
     #[inline]
-    pub(super) fn id(&self) -> (Span, Option<Kept>) {
-        (self.last_event_id.here(), self.last_event_id.kept())
+    pub(super) fn has_no_id(&self) -> bool {
+        !self.last_event_id.said
     }
 
     /// Makes the block one that is nothing but this line of data.
@@ -160,25 +163,54 @@ impl Block {
 
     /// Does what a blank line does to a block with data: makes an event of it.
     pub(super) fn dispatch(&mut self, chunk: &ByteString) -> Message {
-        if !matches!(self.id, Value::None) {
-            self.last_event_id = std::mem::take(&mut self.id);
-        }
+        self.id.move_to(&mut self.last_event_id);
         self.begun = false;
-        let kept = self.last_event_id.kept();
-        let event = std::mem::take(&mut self.event);
-        if !matches!(event, Value::Own(_)) {
+        let message = self.message(chunk);
+        self.event.clear();
+        message
+    }
+
+    #[inline]
+    fn message(&mut self, chunk: &ByteString) -> Message {
+        let (event, id) = (&self.event, &self.last_event_id);
+        let kept = id.own.clone();
+        if event.own.is_none() {
             if let Some(data) = self.data.take_alone() {
-                let memory = chunk.clone();
-                let id = self.last_event_id.here();
-                return Message::new(memory, data.into(), event.here(), id, kept);
+                let (event, id) = (event.here.clone(), id.here.clone());
+                return Message::new(chunk.clone(), data.into(), event.into(), id, kept);
             }
         }
-        let (event, id) = (event.as_str(chunk), self.last_event_id.here());
-        let id = &chunk[Range::from(id)];
-        let (mut text, data) = self.data.take(chunk, event.len() + id.len());
-        let event = push(&mut text, event);
-        let id = push(&mut text, id);
-        Message::new(text.into(), data.into(), event, id, kept)
+        // One place that makes the handle, so that it is made where it is to be.
+        let (text, data, event, id) = match self.start() {
+            Some(start) if event.own.is_none() => {
+                let (event, id) = (event.after(start), id.after(start));
+                let (text, data) = self.data.take_from(chunk, start);
+                (text, data, event, id)
+            }
+            _ => {
+                let (event, id) = (event.as_str(chunk), id.here(chunk));
+                let (mut text, data) = self.data.take(chunk, event.len() + id.len());
+                let event = push(&mut text, event);
+                let id = push(&mut text, id);
+                (text, data, event, id)
+            }
+        };
+        Message::new(text.into(), data.into(), event.into(), id, kept)
+    }
+
+    /// Where the name, the id and the first line of data begin, if they are all in the chunk and close to each other.
+    #[inline]
+    fn start(&self) -> Option<usize> {
+        let line = self.data.first()?;
+        let mut start = line;
+        for value in [&self.event, &self.last_event_id] {
+            if !value.here.is_empty() {
+                start = start.min(value.here.start);
+            }
+        }
+        let pieces = self.event.here.len() + self.last_event_id.here.len();
+        let before = self.event.here.end.max(self.last_event_id.here.end) <= line;
+        (before && line - start <= pieces + NEAR).then_some(start)
     }
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.
@@ -192,25 +224,27 @@ impl Block {
         }
     }
 
+    /// Does what a field without data does, and says where its value is to be kept.
     #[inline]
-    fn other(&mut self, field: Field, value: &[u8], keep: impl FnOnce() -> Value) {
+    fn other(&mut self, field: Field, value: &[u8]) -> Option<&mut Value> {
         match field {
-            Field::Data => {}
+            Field::Data => None,
             Field::Event => {
                 self.begun = true;
-                self.event = keep();
+                Some(&mut self.event)
             }
             // An id with NUL is ignored, and only it, not its event.
-            Field::Id if value.contains(&0) => {}
+            Field::Id if value.contains(&0) => None,
             Field::Id => {
                 self.begun = true;
-                self.id = keep();
+                Some(&mut self.id)
             }
             // At once, even if the block never ends.
             Field::Retry => {
                 if let Some(millis) = field::retry(value) {
                     self.retry = Some(Duration::from_millis(millis));
                 }
+                None
             }
         }
     }
@@ -218,43 +252,75 @@ impl Block {
 
 impl Value {
     #[inline]
+    fn set(&mut self, here: Range<usize>) {
+        self.said = true;
+        self.here = here;
+        self.own = None;
+    }
+
+    fn set_own(&mut self, text: &str) {
+        self.said = true;
+        self.here = 0..0;
+        self.own = Some(text.into());
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.said = false;
+        self.here = 0..0;
+        self.own = None;
+    }
+
+    /// Makes the other value this one, if this has said anything, and clears this.
+    #[inline]
+    fn move_to(&mut self, other: &mut Self) {
+        if self.said {
+            other.said = true;
+            other.here = self.here.clone();
+            other.own = self.own.take();
+            self.clear();
+        }
+    }
+
+    #[inline]
     fn as_str<'a>(&'a self, chunk: &'a ByteString) -> &'a str {
-        match self {
-            Self::None => "",
-            Self::Here(range) => &chunk[range.clone()],
-            Self::Own(text) => text.as_str(),
+        match &self.own {
+            None => self.here(chunk),
+            Some(text) => text.as_str(),
         }
     }
 
-    /// Where in the chunk it is, or nowhere.
+    /// The piece of the chunk that it is, or nothing.
     #[inline]
-    fn here(&self) -> Span {
-        match self {
-            Self::Here(range) => range.clone().into(),
-            Self::None | Self::Own(_) => Span::default(),
-        }
+    fn here<'a>(&self, chunk: &'a ByteString) -> &'a str {
+        chunk.get(self.here.clone()).unwrap_or_default()
     }
 
+    /// Where in the chunk it is, counted from `start`, or nowhere.
     #[inline]
-    fn kept(&self) -> Option<Kept> {
-        match self {
-            Self::Own(value) => Some(value.clone()),
-            Self::None | Self::Here(_) => None,
+    fn after(&self, start: usize) -> Range<usize> {
+        if self.here.is_empty() {
+            return 0..0;
         }
+        self.here.start - start..self.here.end - start
     }
 
     #[inline]
     fn detach(&mut self, chunk: &ByteString) {
-        if let Self::Here(_) = self {
-            *self = Self::Own(self.as_str(chunk).into());
+        if self.said && self.own.is_none() {
+            self.own = Some(self.here(chunk).into());
+            self.here = 0..0;
         }
     }
 }
 
 /// Adds a piece, and says where it is.
 #[inline]
-fn push(text: &mut String, piece: &str) -> Span {
+fn push(text: &mut String, piece: &str) -> Range<usize> {
     let start = text.len();
     text.push_str(piece);
-    Span::from(start..text.len())
+    start..text.len()
 }
+
+/// How much more than the pieces is copied, to copy them in one.
+const NEAR: usize = 64;

@@ -132,6 +132,34 @@ impl Data {
         (text, 0..length)
     }
 
+    /// Where the first line begins, if all of them are in the chunk.
+    #[inline]
+    pub(super) fn first(&self) -> Option<usize> {
+        match (&self.before, self.here.first()) {
+            (Before::None, Some(line)) => Some(line.start),
+            _ => None,
+        }
+    }
+
+    /// Everything, where all of it [is in the chunk](Self::first), after what is in the chunk from `start` on.
+    #[inline]
+    pub(super) fn take_from(&mut self, chunk: &ByteString, start: usize) -> (String, Range<usize>) {
+        let length = std::mem::take(&mut self.length).saturating_sub(1);
+        let mut lines = self.here.iter();
+        let first = lines.next().map_or(start..start, Range::clone);
+        let before = first.start - start;
+        let mut text = String::with_capacity(before + length);
+        text.push_str(piece(chunk, start..first.end));
+        for line in lines {
+            text.push('\n');
+            if !line.is_empty() {
+                text.push_str(piece(chunk, line.clone()));
+            }
+        }
+        self.here.clear();
+        (text, before..before + length)
+    }
+
     #[inline]
     fn grow(&mut self, line: usize, limit: usize) -> Result<(), TooLarge> {
         // The line feed of the last line does not count.
@@ -183,6 +211,12 @@ impl Data {
         let end = text.len();
         (text, from..end)
     }
+}
+
+/// A piece of the chunk.
+#[inline]
+fn piece(chunk: &ByteString, range: Range<usize>) -> &str {
+    chunk.get(range).unwrap_or_default()
 }
 
 /// How many lines are remembered before they are joined: more would take more memory than the lines themselves.

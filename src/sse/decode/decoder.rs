@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::sse::{
     Error, Text,
@@ -151,22 +152,48 @@ impl Decoder {
         self.block.retry()
     }
 
-    /// The next event, if it is here and nothing but one line of data, as most are.
-    // What is moved just after it was written, in other pieces, stalls the processor for as long as the search for a
-    // line end takes. So the handle of the memory is made before that search, and the message where it is to be.
-    #[expect(clippy::inline_always, reason = "called, it moves what it has made")]
-    #[inline(always)]
-    pub(crate) fn next_line(&mut self) -> Option<Message> {
-        if !self.block.is_empty() || !self.lines.is_at_data() {
-            return None;
-        }
-        let memory = self.lines.chunk().clone();
-        let (id, kept) = self.block.id();
-        let data = self.lines.take_event(self.longest())?;
-        Some(Message::new(memory, data.into(), Span::default(), id, kept))
+    /// Whether the next event may be here and nothing but one line of data, as most are.
+    #[inline]
+    pub(crate) fn is_at_data(&self) -> bool {
+        self.block.is_empty() && self.lines.is_at_data() && self.block.has_no_id()
     }
 
-    /// After [`next_line`](Self::next_line) had none: reads until an event is complete, which is then to be
+    /// The memory of that event, to be asked for before it is [taken](Self::take_line).
+    // What is moved just after it was written, in other pieces, stalls the processor for as long as the search for a
+    // line end takes. So this is written before that search; and where it is to be, as it is a call.
+    #[inline(never)]
+    pub(crate) fn memory(&self) -> ByteString {
+        self.lines.chunk().clone()
+    }
+
+    /// Takes that event, if it is here, and says where its data is.
+    #[inline]
+    pub(crate) fn take_line(&mut self) -> Option<Span> {
+        self.lines.take_event(self.longest()).map(Span::from)
+    }
+
+    /// Whether the next event is here, and is one line of data that came in several chunks.
+    #[inline]
+    pub(crate) fn is_at_joined(&mut self) -> bool {
+        self.lines.is_at_joined()
+            && self.block.is_empty()
+            && self.block.has_no_id()
+            && self.lines.has_joined(self.longest())
+    }
+
+    /// The data of that event, in memory of its own.
+    #[inline(never)]
+    pub(crate) fn take_joined(&mut self) -> ByteString {
+        ByteString::from(self.lines.take_joined())
+    }
+
+    /// Looks for the end of the next line. It is worth while between writing and moving something.
+    #[inline]
+    pub(crate) fn look_ahead(&mut self) {
+        self.lines.look_ahead();
+    }
+
+    /// After [`take_line`](Self::take_line) and [`take_joined`](Self::take_joined) had none: reads until an event is complete, which is then to be
     /// [taken](Self::take_found), or until there is nothing more.
     #[inline]
     pub(crate) fn seek(&mut self) -> Option<Result<(), Error>> {
@@ -232,17 +259,20 @@ impl Decoder {
                     return Ok(true);
                 }
             }
-            if self.lines.is_plain() {
+            if self.lines.is_cut() {
+                // The start of a line is all that is left.
+            } else if self.lines.is_plain() {
                 match self.read_plain()? {
                     Stop::Event => return Ok(true),
                     Stop::Blank => continue,
                     Stop::End => {}
                 }
-            } else if self.block.is_empty() {
-                if let Some(data) = self.lines.take_joined(self.longest()) {
-                    self.block.alone_joined(data);
-                    return Ok(true);
-                }
+            } else if self.block.is_empty()
+                && self.lines.is_at_joined()
+                && self.lines.has_joined(self.longest())
+            {
+                self.block.alone_joined(self.lines.take_joined());
+                return Ok(true);
             }
             let Some(line) = self.lines.next() else {
                 self.block.detach(self.lines.chunk());
@@ -260,6 +290,14 @@ impl Decoder {
         let (chunk, mut at, mut end) = self.lines.rest();
         let bytes = chunk.as_bytes();
         let stop = loop {
+            if bytes.get(at) == Some(&b'\n') {
+                at += 1;
+                if self.block.has_data() {
+                    break Stop::Event;
+                }
+                self.block.end();
+                break Stop::Blank;
+            }
             if end < at {
                 end = lines::find_near(b'\n', bytes, at);
             }
@@ -271,13 +309,6 @@ impl Decoder {
             }
             let start = at;
             at = end + 1;
-            if line.is_empty() {
-                if self.block.has_data() {
-                    break Stop::Event;
-                }
-                self.block.end();
-                break Stop::Blank;
-            }
             if line.len() > self.limits.line {
                 return Err(Error::line_too_long(self.limits.line));
             }
@@ -344,8 +375,15 @@ impl Iterator for Decoder {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(message) = self.next_line() {
-            return Some(Ok(message));
+        if self.is_at_data() {
+            let memory = self.memory();
+            if let Some(data) = self.take_line() {
+                return Some(Ok(Message::of_data(memory, data)));
+            }
+        } else if self.is_at_joined() {
+            let memory = self.take_joined();
+            self.look_ahead();
+            return Some(Ok(Message::of_all(memory)));
         }
         Some(match self.seek()? {
             Ok(()) => Ok(self.take_found()),

@@ -58,6 +58,19 @@ impl Lines {
         (&self.chunk, &mut self.cut)
     }
 
+    /// Whether the next line begins in an earlier chunk, and more of it is here.
+    #[inline]
+    pub(super) fn is_at_joined(&self) -> bool {
+        self.more && !self.cut.is_empty()
+    }
+
+    /// Whether the rest of the chunk is known to be the start of a line.
+    #[inline]
+    pub(super) fn is_cut(&self) -> bool {
+        let end = self.chunk.len();
+        self.lf == end && self.cr == end
+    }
+
     /// Whether the rest of the chunk is lines that begin in it and end with LF each, but for the last.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
@@ -177,21 +190,20 @@ impl Lines {
         Some(end - value.len()..end)
     }
 
-    /// The same where the start of the line is in an earlier chunk. It is copied together, to memory of just its size.
-    pub(super) fn take_joined(&mut self, longest: usize) -> Option<String> {
-        if !self.cut.starts_with("data:") {
-            return None;
-        }
+    /// Whether there is such an event, of which the start of the line is in an earlier chunk.
+    pub(super) fn has_joined(&mut self, longest: usize) -> bool {
         let (start, end) = (self.at, self.line_feed());
-        let length = self.cut.len() + (end - start);
         // Long lines are worth more care.
-        if end >= self.cr
-            || self.chunk.as_bytes().get(end + 1) != Some(&b'\n')
-            || length > longest.min(COPIED)
-        {
-            return None;
-        }
-        let (before, after) = (&self.cut["data:".len()..], &self.chunk[start..end]);
+        end < self.cr
+            && self.chunk.as_bytes().get(end + 1) == Some(&b'\n')
+            && self.cut.len() + (end - start) <= longest.min(COPIED)
+            && self.cut.starts_with("data:")
+    }
+
+    /// Takes [that event](Self::has_joined). Its data is copied together, to memory of just its size.
+    pub(super) fn take_joined(&mut self) -> String {
+        let end = self.line_feed();
+        let (before, after) = (&self.cut[DATA..], &self.chunk[self.at..end]);
         let (before, after) = match before.strip_prefix(' ') {
             Some(before) => (before, after),
             None if before.is_empty() => (before, after.strip_prefix(' ').unwrap_or(after)),
@@ -202,7 +214,13 @@ impl Lines {
         data.push_str(after);
         self.cut.clear();
         self.at = end + 2;
-        Some(data)
+        data
+    }
+
+    /// Looks for the end of the next line.
+    #[inline]
+    pub(super) fn look_ahead(&mut self) {
+        self.lf = find(b'\n', self.chunk.as_bytes(), self.at);
     }
 
     /// Passes over what gives nothing between events, for keep-alives are nearly all that idle streams send: blank
@@ -317,6 +335,8 @@ fn repeated(bytes: &[u8], period: usize) -> usize {
     same * STEP / period * period
 }
 
+/// The length of what a line of data begins with.
+const DATA: usize = "data:".len();
 /// Pieces up to here are looked at byte by byte.
 const PIECE: usize = 16;
 /// A line that is longer goes on for the whole of a chunk, mostly.

@@ -14,7 +14,21 @@ pub(super) struct Utf8 {
 
 impl Utf8 {
     /// The text of the next chunk, which is empty where only a part of a character came.
-    pub(super) fn decode(&mut self, mut bytes: Bytes) -> ByteString {
+    #[inline]
+    pub(super) fn decode(&mut self, bytes: Bytes) -> ByteString {
+        // Most chunks are ASCII, and stay where they are.
+        if self.is_plain() && is_ascii_at_ends(&bytes) {
+            let copy = bytes.clone();
+            if let Ok(text) = ByteString::try_from(bytes) {
+                return text;
+            }
+            return self.decode_any(copy);
+        }
+        self.decode_any(bytes)
+    }
+
+    #[inline(never)]
+    fn decode_any(&mut self, mut bytes: Bytes) -> ByteString {
         if !self.cut.is_empty() {
             self.cut.extend_from_slice(&bytes);
             bytes = Bytes::from(std::mem::take(&mut self.cut));
@@ -23,7 +37,7 @@ impl Utf8 {
         if whole < bytes.len() {
             self.cut = bytes.split_off(whole).to_vec();
         }
-        let text = text(&bytes);
+        let text = text(bytes);
         if self.begun || text.is_empty() {
             return text;
         }
@@ -41,18 +55,25 @@ impl Utf8 {
 }
 
 /// Without a copy where the bytes are ASCII, as nearly all are.
-fn text(bytes: &Bytes) -> ByteString {
+fn text(bytes: Bytes) -> ByteString {
     // `ByteString` takes ASCII at memory speed and checks the rest with std, which is ten times slower than
-    // simdutf8 and a copy together. A look at the start tells which it will be, mostly; both ways are right.
-    if bytes[..bytes.len().min(SAMPLE)].is_ascii() {
-        if let Ok(text) = ByteString::try_from(bytes.clone()) {
+    // simdutf8 and a copy together. A look at the ends tells which it will be, mostly; both ways are right.
+    let copy = bytes.clone();
+    if is_ascii_at_ends(&bytes) {
+        if let Ok(text) = ByteString::try_from(bytes) {
             return text;
         }
     }
-    match simdutf8::basic::from_utf8(bytes) {
+    match simdutf8::basic::from_utf8(&copy) {
         Ok(text) => ByteString::from(text),
-        Err(_) => ByteString::from(String::from_utf8_lossy(bytes).into_owned()),
+        Err(_) => ByteString::from(String::from_utf8_lossy(&copy).into_owned()),
     }
+}
+
+/// Whether the first bytes are ASCII, and the last one.
+#[inline]
+fn is_ascii_at_ends(bytes: &[u8]) -> bool {
+    bytes[..bytes.len().min(SAMPLE)].is_ascii() && bytes.last().is_none_or(u8::is_ascii)
 }
 
 /// How many bytes at the end are the start of a character that needs more.

@@ -37,28 +37,14 @@ impl Alarm {
     }
 }
 
-/// What hardly any connection waits for, most of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rare {
-    /// The end of steady use.
-    Doze,
-    /// The close time-out.
-    Deadline,
-    /// The time for one message.
-    Message,
-    /// The second in which control frames are counted.
-    Controls,
-}
-
-/// An [`Alarm`] for each of the [`Rare`] ones: as small as they can be until one is needed.
+/// An [`Alarm`] that hardly any connection waits for: as small as it can be until then.
 #[derive(Default)]
-pub(super) struct RareAlarms(Option<Box<[Alarm; 4]>>);
+pub(super) struct RareAlarm(Option<Box<Alarm>>);
 
-impl RareAlarms {
+impl RareAlarm {
     /// As [`Alarm::poll`].
     pub(super) fn poll(
         &mut self,
-        which: Rare,
         timer: Option<&DynTimer>,
         after: Duration,
         cx: &mut Context<'_>,
@@ -66,27 +52,14 @@ impl RareAlarms {
         if timer.is_none() {
             return Poll::Pending;
         }
-        let alarms = self.0.get_or_insert_default();
-        let rings = alarms[which as usize].poll(timer, after, cx);
+        let rings = self.0.get_or_insert_default().poll(timer, after, cx);
         if rings.is_ready() {
-            self.shrink();
+            self.0 = None;
         }
         rings
     }
 
-    pub(super) fn reset(&mut self, which: Rare) {
-        let Some(alarms) = &mut self.0 else { return };
-        if alarms[which as usize].0.take().is_some() {
-            self.shrink();
-        }
-    }
-
-    pub(super) fn reset_all(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.0 = None;
-    }
-
-    fn shrink(&mut self) {
-        self.0
-            .take_if(|alarms| alarms.iter().all(|alarm| alarm.0.is_none()));
     }
 }

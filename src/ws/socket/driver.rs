@@ -1,6 +1,7 @@
 //! Moves messages between the queues and the transport.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::Arc,
     task::{Context, Waker},
@@ -10,12 +11,11 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
-    clock::{Alarm, RareAlarms},
+    clock::{Alarm, RareAlarm},
     closing::Closing,
     feed::Feed,
     inspector::{Data, Inspector},
     io::{End, Io},
-    line::Line,
     params::{Params, Role, Settings},
     shared::Shared,
     spare::Spare,
@@ -40,7 +40,7 @@ pub(super) struct Driver<T> {
     pub(super) settings: Arc<Settings>,
     pub(super) timer: Option<DynTimer>,
     /// What was taken out of the outbox, and the number of messages queued up to its last one.
-    pub(super) tx: Line<Outgoing>,
+    pub(super) tx: VecDeque<Outgoing>,
     pub(super) mark: u64,
     /// The last frame of data that was encoded was not the last one of its message.
     pub(super) fragmenting: bool,
@@ -53,10 +53,13 @@ pub(super) struct Driver<T> {
     /// In steady use: stays awake until this rings after a time without use.
     pub(super) alert: bool,
     pub(super) used: bool,
+    pub(super) doze: RareAlarm,
     /// Ordered to end at once: a handler that still runs is not waited for.
     pub(super) forced: bool,
     pub(super) phase: Phase,
-    pub(super) rares: RareAlarms,
+    pub(super) deadline: RareAlarm,
+    pub(super) message_time: RareAlarm,
+    pub(super) control_time: RareAlarm,
     pub(super) beat: Alarm,
     pub(super) pulse: Pulse,
     pub(super) ping: Ping,
@@ -80,8 +83,7 @@ pub(super) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct Ping {
     pub(super) due: bool,
-    /// Boxed: hardly ever is a pong awaited.
-    pub(super) sent: Option<Box<Instant>>,
+    pub(super) sent: Option<Instant>,
     pub(super) count: u32,
 }
 
@@ -105,13 +107,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let agreed = params.deflate.as_ref();
         let transport = DeflateIo::new(transport, params.role, agreed, &settings.limits.below());
         // The fragments of a compressed message are counted where they can be seen: below.
-        let inspector = Inspector::new(params.role == Role::Server, agreed.is_none());
+        let inspected = match agreed {
+            Some(_) => &settings.limits.clone().fragments(u32::MAX),
+            None => &settings.limits,
+        };
+        let inspector = Inspector::new(params.role == Role::Server, inspected);
         Self {
             shared: Shared::new(&settings.limits, params.protocol),
-            wire: Wire::Asleep(Io::new(transport, inspector, Arc::clone(&settings))),
+            wire: Wire::Asleep(Io::new(transport, inspector)),
             role: params.role,
             timer: params.timer,
-            tx: Line::new(),
+            tx: VecDeque::new(),
             mark: 0,
             fragmenting: false,
             dirty: false,
@@ -119,9 +125,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             moved: (0, 0),
             alert: false,
             used: false,
+            doze: RareAlarm::default(),
             forced: false,
             phase: Phase::Open,
-            rares: RareAlarms::default(),
+            deadline: RareAlarm::default(),
+            message_time: RareAlarm::default(),
+            control_time: RareAlarm::default(),
             beat: Alarm::default(),
             pulse: Pulse::new(&settings.heartbeat),
             ping: Ping::default(),
@@ -179,24 +188,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if state.stalled && !state.may_read() {
                 return false;
             }
-            state.inbox.room(&state.bounds)
+            state.inbox.room()
         };
         let mut batch = Batch::new(room);
         let mut heard = false;
         let stop = loop {
+            if let Err(end) = self.wire.decode_batch(self.role, budget, &mut batch) {
+                break Read::End(end);
+            }
             if !batch.has_room() {
                 break Read::Spent;
             }
-            match self.wire.read(cx, budget, &mut heard) {
-                Read::Passed => {
-                    if let Err(end) = self.wire.decode(&mut batch, budget) {
-                        break Read::End(end);
-                    }
-                }
-                Read::Data(Data::Message(message)) => {
-                    batch.reserve(message.len());
-                    batch.push(message);
-                }
+            match self.wire.read(self.role, cx, budget, &mut heard) {
+                Read::Data(Data::Message(message)) => batch.push(message),
                 stop => break stop,
             }
         };
@@ -283,7 +287,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if flushed {
             state.flushed = self.mark;
         }
-        let roomy = sent.entries > 0 && state.outbox.is_half_empty(&state.bounds);
+        let roomy = sent.entries > 0 && state.outbox.is_half_empty();
         if !flushed && !roomy || state.waiters.is_empty() {
             return false;
         }

@@ -1,6 +1,6 @@
 //! The part of the driver that knows who ended the connection, and how.
 
-use std::{io, task::Waker};
+use std::{collections::VecDeque, io, task::Waker};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -8,7 +8,6 @@ use super::{
     closing::Closing,
     driver::{Driver, Phase},
     io::End,
-    line::Line,
     wire::Wire,
 };
 use crate::{
@@ -102,7 +101,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn begin_closing(&mut self, closing: Closing) {
         self.feed = None;
         self.beat.reset();
-        self.rares.reset_all();
+        self.doze.reset();
+        self.message_time.reset();
+        self.control_time.reset();
+        self.deadline.reset();
         self.phase = Phase::Closing(Box::new(closing));
         let mut state = self.shared.lock();
         state.output_ended = true;
@@ -151,7 +153,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         );
         self.phase = Phase::Ended;
         self.wire = Wire::Gone;
-        self.tx = Line::new();
+        self.tx = VecDeque::new();
         self.feed = None;
         let mut state = self.shared.lock();
         state.output_ended = true;

@@ -1,8 +1,7 @@
-//! The byte stream, each of its frames checked.
+//! The byte stream as the decoder sees it: only data frames, each checked.
 
 use std::{
     io,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,9 +11,7 @@ use futures_io::AsyncRead;
 use super::{
     ahead::Ahead,
     control::{Control, Fault},
-    inspector::{Data, Inspector, Step, Taking},
-    line::Line,
-    params::Settings,
+    inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
     past::Rest,
 };
 use crate::ws::{CloseFrame, deflate::DeflateIo};
@@ -24,15 +21,17 @@ const MAX_PONGS: usize = 16;
 
 /// A transport, the bytes read ahead of it, and what was found in them.
 ///
-/// The driver alone decides when to read, and knows which waker the transport holds.
+/// The decoder above never reads the transport: it gets what is in memory, and "not now" after that. So the driver
+/// alone decides when to read, and knows which waker the transport holds.
 #[derive(Debug)]
 pub(super) struct Io<T> {
-    pub(super) transport: DeflateIo<T>,
+    transport: DeflateIo<T>,
     ahead: Ahead,
     inspector: Inspector,
-    settings: Arc<Settings>,
-    /// So many unread bytes are whole messages, to be decoded.
-    pass: u32,
+    /// So many unread bytes are whole messages, for the decoder.
+    pass: usize,
+    /// Messages that came out of the decoder, modulo 2³².
+    decoded: u32,
     pub(super) found: Found,
     pub(super) rest: Rest,
 }
@@ -41,12 +40,12 @@ pub(super) struct Io<T> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Payloads of pings that want an answer, the oldest first.
-    pub(super) pings: Line<Bytes>,
+    pub(super) pings: Vec<Bytes>,
     /// The payload of the last pong, where it is one of ours: the number of the ping.
     pub(super) pong: Option<u32>,
     /// How many pings and pongs came.
     pub(super) controls: u32,
-    /// A message, or a part of one, that came after everything that was passed on.
+    /// A message, or a part of one, that came after everything for the decoder.
     // Boxed, as is the end: they are large, and most connections are idle.
     pub(super) data: Option<Box<Data>>,
     /// How the peer's part ended.
@@ -67,17 +66,13 @@ pub(super) enum End {
 }
 
 impl<T> Io<T> {
-    pub(super) fn new(
-        transport: DeflateIo<T>,
-        inspector: Inspector,
-        settings: Arc<Settings>,
-    ) -> Self {
+    pub(super) fn new(transport: DeflateIo<T>, inspector: Inspector) -> Self {
         Self {
             transport,
             ahead: Ahead::default(),
             inspector,
-            settings,
             pass: 0,
+            decoded: 0,
             found: Found::default(),
             rest: Rest::default(),
         }
@@ -99,9 +94,19 @@ impl<T> Io<T> {
         !self.ahead.is_empty() || self.found.data.is_some()
     }
 
-    /// Whether there are whole messages to be decoded.
+    /// Whether the decoder has something to read.
     pub(super) const fn has_pass(&self) -> bool {
         self.pass > 0
+    }
+
+    /// Whether the decoder holds messages that have not come out.
+    pub(super) const fn is_decoding(&self) -> bool {
+        self.decoded != self.inspector.passed()
+    }
+
+    /// A message came out of the decoder.
+    pub(super) const fn decoded(&mut self) {
+        self.decoded = self.decoded.wrapping_add(1);
     }
 
     /// Unread bytes will have to wait.
@@ -109,7 +114,7 @@ impl<T> Io<T> {
         self.ahead.settle();
     }
 
-    /// Looks at unread bytes, up to whole messages, or what somebody else has to deal with.
+    /// Looks at unread bytes, up to the next one that is for the decoder, or that somebody else has to deal with.
     pub(super) fn inspect(&mut self) {
         while self.pass == 0 && self.found.data.is_none() && self.found.end.is_none() {
             if self.inspector.is_held() {
@@ -132,11 +137,8 @@ impl<T> Io<T> {
     }
 
     fn step(&mut self) {
-        match self
-            .inspector
-            .step(self.ahead.unread(), &self.settings.limits)
-        {
-            Step::Pass(count) => self.pass = count as u32,
+        match self.inspector.step(self.ahead.unread()) {
+            Step::Pass(count) => self.pass = count,
             Step::Drop(count) => self.ahead.consume(count),
             Step::Control(count, control) => {
                 self.ahead.consume(count);
@@ -162,15 +164,17 @@ impl<T> Io<T> {
         }
     }
 
-    /// The bytes of whole messages that come next.
-    pub(super) fn pass(&self) -> &[u8] {
-        &self.ahead.unread()[..self.pass as usize]
-    }
-
-    /// A message of so many bytes has been taken out of them.
-    pub(super) fn passed(&mut self, count: usize) {
-        self.pass -= count as u32;
+    /// The bytes of whole messages, for the decoder.
+    pub(super) fn take_pass(&mut self) -> Option<Vec<u8>> {
+        if self.pass == 0 {
+            return None;
+        }
+        let count = std::mem::take(&mut self.pass);
+        // Behind all of them the decoder wants as much room as each of them has bytes.
+        let mut bytes = Vec::with_capacity(count + count.min(LARGEST_PASSED));
+        bytes.extend_from_slice(&self.ahead.unread()[..count]);
         self.ahead.consume(count);
+        Some(bytes)
     }
 
     /// Drops what has been read.
@@ -179,7 +183,7 @@ impl<T> Io<T> {
         while self.has_unread() && self.found.end.is_none() {
             self.inspector.take_as(Taking::Nothing);
             self.inspect();
-            self.ahead.consume(std::mem::take(&mut self.pass) as usize);
+            self.ahead.consume(std::mem::take(&mut self.pass));
             self.found.data = None;
         }
     }
@@ -223,7 +227,6 @@ impl<T: AsyncRead + Unpin> Io<T> {
     /// Reads and drops everything, also after the peer's close frame. `Ready` says how many bytes went by, or that
     /// the transport ended.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        self.pass = 0;
         self.ahead.clear();
         self.ahead
             .fill(&mut self.transport, cx)
@@ -237,7 +240,7 @@ impl Found {
             Control::Ping(payload) => {
                 self.controls = self.controls.saturating_add(1);
                 if self.pings.len() == MAX_PONGS {
-                    self.pings.pop();
+                    self.pings.remove(0);
                 }
                 self.pings.push(payload);
             }
@@ -268,7 +271,7 @@ impl End {
             | Kind::NotConnected
             // TLS without its goodbye.
             | Kind::UnexpectedEof
-            // It takes nothing more. tungstenite calls that a reset.
+            // It takes nothing more. The decoder calls that a reset.
             | Kind::WriteZero => Self::Eof,
             _ => Self::Failed(error),
         }

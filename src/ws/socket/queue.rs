@@ -1,6 +1,7 @@
 //! Messages that wait, bounded in number and in bytes. Pure.
 
-use super::line::Line;
+use std::collections::VecDeque;
+
 use crate::ws::{Limits, Message, Outgoing};
 
 /// What can wait.
@@ -27,22 +28,6 @@ impl Weight for Outgoing {
 
     fn places(&self) -> usize {
         self.entries()
-    }
-}
-
-/// How many messages may wait, and of how many bytes. The two queues of a connection have the same.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    count: usize,
-    pub(super) bytes: usize,
-}
-
-impl Bounds {
-    pub(super) const fn new(limits: &Limits) -> Self {
-        Self {
-            count: limits.queued_messages,
-            bytes: limits.queued_bytes,
-        }
     }
 }
 
@@ -73,42 +58,51 @@ impl Room {
 /// still takes memory.
 #[derive(Debug)]
 pub(super) struct Queue<M> {
-    messages: Line<M>,
+    messages: VecDeque<M>,
     count: usize,
     bytes: usize,
+    max_count: usize,
+    max_bytes: usize,
 }
 
 impl<M: Weight> Queue<M> {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(limits: &Limits) -> Self {
         Self {
-            messages: Line::new(),
+            messages: VecDeque::new(),
             count: 0,
             bytes: 0,
+            max_count: limits.queued_messages,
+            max_bytes: limits.queued_bytes,
         }
     }
 
     /// Whether one more is let in, of whatever size.
     #[inline]
-    pub(super) const fn has_room(&self, bounds: &Bounds) -> bool {
-        self.count < bounds.count && self.bytes < bounds.bytes
+    pub(super) const fn has_room(&self) -> bool {
+        self.count < self.max_count && self.bytes < self.max_bytes
     }
 
     /// What is let in still.
-    pub(super) const fn room(&self, bounds: &Bounds) -> Room {
+    pub(super) const fn room(&self) -> Room {
         Room {
-            count: bounds.count.saturating_sub(self.count),
-            bytes: bounds.bytes.saturating_sub(self.bytes),
+            count: self.max_count.saturating_sub(self.count),
+            bytes: self.max_bytes.saturating_sub(self.bytes),
         }
     }
 
     /// Whether at most half of either bound is in use: where a stopped side goes on, so that it goes on in batches.
-    pub(super) const fn is_half_empty(&self, bounds: &Bounds) -> bool {
-        self.count <= bounds.count / 2 && self.bytes <= bounds.bytes / 2
+    pub(super) const fn is_half_empty(&self) -> bool {
+        self.count <= self.max_count / 2 && self.bytes <= self.max_bytes / 2
     }
 
     /// The bytes in use.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The bound in bytes.
+    pub(super) const fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// How many there are, and of how many bytes.
@@ -124,11 +118,11 @@ impl<M: Weight> Queue<M> {
     pub(super) fn push(&mut self, message: M) {
         self.count += message.places();
         self.bytes = self.bytes.saturating_add(message.weight());
-        self.messages.push(message);
+        self.messages.push_back(message);
     }
 
     /// Swaps all that waits with `other`, which is empty. It still counts.
-    pub(super) fn swap(&mut self, other: &mut Line<M>) {
+    pub(super) fn swap(&mut self, other: &mut VecDeque<M>) {
         debug_assert!(other.is_empty(), "what is swapped in would not be counted");
         std::mem::swap(&mut self.messages, other);
     }
@@ -140,32 +134,36 @@ impl<M: Weight> Queue<M> {
     }
 
     /// Adds all of `others`, and leaves an empty queue there.
-    pub(super) fn append(&mut self, others: &mut Line<M>, bytes: usize) {
+    pub(super) fn append(&mut self, others: &mut VecDeque<M>, bytes: usize) {
         self.count += others.len();
         self.bytes = self.bytes.saturating_add(bytes);
-        self.messages.append(others);
+        if self.messages.is_empty() {
+            std::mem::swap(&mut self.messages, others);
+        } else {
+            self.messages.append(others);
+        }
     }
 
     /// The memory of an empty queue.
-    pub(super) fn spare(&mut self) -> Option<Line<M>> {
-        let unused = self.messages.is_empty() && self.messages.has_memory();
+    pub(super) fn spare(&mut self) -> Option<VecDeque<M>> {
+        let unused = self.messages.is_empty() && self.messages.capacity() > 0;
         unused.then(|| std::mem::take(&mut self.messages))
     }
 
     /// Memory for an empty queue that has none.
-    pub(super) fn lend(&mut self, spare: Line<M>) {
-        if !self.messages.has_memory() {
+    pub(super) fn lend(&mut self, spare: VecDeque<M>) {
+        if self.messages.capacity() == 0 {
             self.messages = spare;
         }
     }
 
-    pub(super) const fn has_memory(&self) -> bool {
-        self.messages.has_memory()
+    pub(super) fn has_memory(&self) -> bool {
+        self.messages.capacity() > 0
     }
 
     /// Drops all that waits: nobody will read or send it any more.
     pub(super) fn clear(&mut self) {
-        self.messages = Line::new();
+        self.messages = VecDeque::new();
         self.count = 0;
         self.bytes = 0;
     }

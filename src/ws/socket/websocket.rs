@@ -383,7 +383,7 @@ impl WebSocket {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        match self.0.taken.messages.pop() {
+        match self.0.taken.messages.pop_front() {
             Some(message) => Poll::Ready(Ok(Some(message))),
             None => self.poll_more(cx),
         }
