@@ -133,6 +133,28 @@ fn rows(whole: &'static [u8], size: usize, count: u64) -> Vec<Row> {
             }
             count
         }),
+        // An event in several chunks is to be one string: the least for that is one copy, to memory of its size.
+        Row::new("limit, and one copy of each event", move || {
+            let (mut rest, mut event) = (whole.len() / count as usize, Vec::new());
+            for chunk in whole.chunks(size) {
+                black_box(memchr::memchr_iter(b'\n', chunk).count());
+                black_box(simdutf8::basic::from_utf8(chunk).is_ok());
+                let mut chunk = chunk;
+                while !chunk.is_empty() {
+                    if event.capacity() == 0 {
+                        rest = whole.len() / count as usize;
+                        event = Vec::with_capacity(rest);
+                    }
+                    let (now, later) = chunk.split_at(chunk.len().min(rest));
+                    event.extend_from_slice(now);
+                    (chunk, rest) = (later, rest - now.len());
+                    if rest == 0 {
+                        black_box(std::mem::take(&mut event));
+                    }
+                }
+            }
+            count
+        }),
     ]
 }
 
