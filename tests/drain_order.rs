@@ -2,16 +2,14 @@
 //! does about handlers that never return. Time is tokio's, paused; connections are pipes in memory.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "support/freezing.rs"]
-mod freezing;
+#[path = "support/watched.rs"]
+mod watched;
 
 use std::{
     convert::Infallible,
     future::pending,
     io,
-    pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -23,7 +21,6 @@ use axum::{
     serve::{IncomingStream, Listener},
 };
 use bytes::Bytes;
-use freezing::Freezing;
 use futures_util::{StreamExt, stream};
 use http::Version;
 use http_body_util::{BodyExt, Empty};
@@ -34,7 +31,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     sync::mpsc,
     task::JoinHandle,
     time::Instant,
@@ -49,6 +46,7 @@ use tower_realtime::{
     sse::{Event, Sse},
     ws::{self, Acceptor, Connector, Http2Layer, WebSocket},
 };
+use watched::{Freezing, Watch, Watched};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SOCKETS: usize = 5;
@@ -100,37 +98,12 @@ fn app() -> Router {
         .route("/plain", get(async || ()))
 }
 
-/// The client's end of a pipe; it keeps what the server has said.
-struct Tap(DuplexStream, Arc<Mutex<Vec<u8>>>);
+/// Keeps what the server has said.
+struct Tap(Arc<Mutex<Vec<u8>>>);
 
-impl AsyncRead for Tap {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.0).poll_read(cx, buf))?;
-        self.1.lock().unwrap().extend(&buf.filled()[before..]);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Tap {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+impl Watch for Tap {
+    fn was_read(&mut self, bytes: &[u8]) {
+        self.0.lock().unwrap().extend(bytes);
     }
 }
 
@@ -174,7 +147,7 @@ fn frames(mut bytes: &[u8]) -> Vec<Frame> {
 /// One connection with many streams of both kinds, until the server has closed it.
 async fn client(io: DuplexStream) -> (SendRequest<Empty<Bytes>>, JoinHandle<Vec<Frame>>) {
     let said = Arc::default();
-    let tap = Tap(io, Arc::clone(&said));
+    let tap = Watched(io, Tap(Arc::clone(&said)));
     let (send, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(tap))
         .await
         .unwrap();
@@ -414,7 +387,7 @@ async fn frozen(pipe: DuplexStream) -> impl Sized {
     let (mut send, connection) = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(32 << 20)
-        .handshake(TokioIo::new(Freezing(pipe, 4 << 10)))
+        .handshake(TokioIo::new(Watched(pipe, Freezing(4 << 10))))
         .await
         .unwrap();
     tokio::spawn(connection);

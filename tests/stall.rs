@@ -1,10 +1,10 @@
 //! Clients that stop reading, on real connections of hyper over a pipe in memory. Time is tokio's, paused.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "support/freezing.rs"]
-mod freezing;
 #[path = "support/guarded.rs"]
 mod guarded;
+#[path = "support/watched.rs"]
+mod watched;
 
 use std::{
     convert::Infallible,
@@ -14,7 +14,6 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use freezing::Freezing;
 use futures_util::stream;
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
@@ -30,6 +29,7 @@ use tower_realtime::{
     lifecycle::{EndReason, StreamEnd, StreamInfo, StreamLimit},
     rt::Tokio,
 };
+use watched::{Freezing, Watched};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TIME: Duration = Duration::from_secs(30);
@@ -136,7 +136,7 @@ async fn a_client_that_reads_nothing_is_freed_over_http2() {
         // A pipe that is smaller than the window: the transport is what is full.
         let (client, server) = tokio::io::duplex(4 << 10);
         let seen = serve(server, size, &after(TIME), &after(NEVER));
-        let mut send = http2(Freezing(client, 4 << 10), 128 << 10).await;
+        let mut send = http2(Watched(client, Freezing(4 << 10)), 128 << 10).await;
         let response = send
             .send_request(request(Version::HTTP_2, "/"))
             .await

@@ -4,6 +4,8 @@
 
 #[path = "support/guarded.rs"]
 mod guarded;
+#[path = "support/watched.rs"]
+mod watched;
 
 use std::{
     convert::Infallible,
@@ -22,7 +24,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
+    io::DuplexStream,
     sync::{oneshot, watch},
 };
 use tower::{Layer, Service, service_fn};
@@ -35,6 +37,7 @@ use tower_realtime::{
     sse::{Event, Sse},
     ws::{Acceptor, Connector, Message, WebSocket},
 };
+use watched::{Watch, Watched};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -198,7 +201,7 @@ fn serve(io: Resetting, seen: &Seen, way: Way, cue: watch::Receiver<Cue>) {
 }
 
 /// The server's end of the pipe, which can be reset.
-struct Resetting(DuplexStream, Reset);
+type Resetting = Watched<Reset>;
 
 enum Reset {
     May(oneshot::Receiver<()>),
@@ -206,49 +209,29 @@ enum Reset {
     Was,
 }
 
-impl Resetting {
-    fn poll_reset(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if let Reset::May(reset) = &mut self.1 {
+impl Reset {
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Self::May(reset) = self {
             match Pin::new(reset).poll(cx) {
                 Poll::Pending => (),
-                Poll::Ready(Ok(())) => self.1 = Reset::Was,
-                Poll::Ready(Err(_)) => self.1 = Reset::Never,
+                Poll::Ready(Ok(())) => *self = Self::Was,
+                Poll::Ready(Err(_)) => *self = Self::Never,
             }
         }
-        match self.1 {
-            Reset::Was => Err(io::ErrorKind::ConnectionReset.into()),
-            Reset::May(_) | Reset::Never => Ok(()),
-        }
+        Poll::Ready(match self {
+            Self::Was => Err(io::ErrorKind::ConnectionReset.into()),
+            Self::May(_) | Self::Never => Ok(()),
+        })
     }
 }
 
-impl AsyncRead for Resetting {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_reset(cx)?;
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Resetting {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_reset(cx)?;
-        Pin::new(&mut self.0).poll_write(cx, buf)
+impl Watch for Reset {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_reset(cx)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_reset(cx)
     }
 }
 
@@ -339,7 +322,7 @@ impl Scene {
         let (mut inner, outer) = tokio::io::duplex(8 << 10);
         let (reset, was_reset) = oneshot::channel();
         let (cut, was_cut) = oneshot::channel();
-        serve(Resetting(near, Reset::May(was_reset)), seen, way, cued);
+        serve(Watched(near, Reset::May(was_reset)), seen, way, cued);
         tokio::spawn(async move {
             tokio::select! {
                 _ = tokio::io::copy_bidirectional(&mut far, &mut inner) => (),
