@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, ErrorKind::Other},
-    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +14,10 @@ use tower_realtime::ws::{
     upgrade::{OnUpgrade, Upgraded},
 };
 
-use super::script::{Clock, Far, Frame, Run, transport};
+use super::{
+    peer::Peer,
+    script::{Clock, Frame, Near, Run, transport},
+};
 
 /// How far the client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,22 +87,14 @@ const TABLE: &[(&[State], &[Fault], &str)] = &[
     (&[], &[], "transport"),
 ];
 
-type Asking_ = Pin<Box<dyn Future<Output = String>>>;
-
 struct Play {
-    run: Option<Run<Asking_>>,
-    far: Far,
-    clock: Clock,
-    request: Vec<u8>,
+    peer: Peer<String>,
 }
 
 impl Play {
     fn new() -> Self {
-        let (near, far) = transport();
-        let clock = Clock::default();
-        let connector = Connector::new().timer(clock.timer());
         let request = Request::get("ws://here.test/ws").body(()).unwrap();
-        let asking: Asking_ = Box::pin(async move {
+        let asking = async move |near: Near, connector: Connector| {
             let mut socket = match connector.over(near, request).await {
                 Ok((socket, _)) => socket,
                 Err(error) if error.is_timeout() => return "timeout".to_owned(),
@@ -119,25 +113,10 @@ impl Play {
                 Ok(None) => "open, then ended".to_owned(),
                 Err(_) => "open, then failed".to_owned(),
             }
-        });
-        Self {
-            run: Some(Run::new(asking)),
-            far,
-            clock,
-            request: Vec::new(),
-        }
-    }
-
-    fn go(&mut self) {
-        if let Some(run) = &mut self.run {
-            run.go();
-        }
-        self.request.extend(self.far.written());
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.far.send(bytes);
-        self.go();
+        };
+        let peer =
+            Peer::of(|near, clock| Box::pin(asking(near, Connector::new().timer(clock.timer()))));
+        Self { peer }
     }
 
     /// The answer that is due, once the request has been read.
@@ -145,7 +124,7 @@ impl Play {
         if state == InRefusal {
             return b"HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\nno way".to_vec();
         }
-        let head = String::from_utf8(self.request.clone()).unwrap();
+        let head = String::from_utf8(self.peer.written.clone()).unwrap();
         let mut request = Request::get("/");
         for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
             request = request.header(name, value);
@@ -163,18 +142,18 @@ impl Play {
 
     fn enter(&mut self, state: State) {
         match state {
-            Asking => self.far.room(0),
-            InRequest => self.far.room(20),
+            Asking => self.peer.far.room(0),
+            InRequest => self.peer.far.room(20),
             _ => {}
         }
-        self.go();
+        self.peer.go();
         let at = match state {
             Asking | InRequest | Waiting => return,
             InAnswer => 30,
             InRefusal | Behind => self.answer(state).len() - 3,
         };
         let way = self.answer(state)[..at].to_vec();
-        self.send(&way);
+        self.peer.send(&way);
     }
 
     /// How much of the answer the state has used up.
@@ -190,45 +169,41 @@ impl Play {
 
     fn strike(&mut self, state: State, fault: Fault) {
         match fault {
-            ReadFails => self.far.fail(Other),
-            WriteFails => self.far.fail_writes(Other),
-            FlushFails => self.far.fail_flushes(Other),
-            TakesNothing => self.far.take_nothing(),
-            End => self.far.end(),
-            Dropped => self.run = None,
-            OneByteWrites => self.far.piece(1),
+            ReadFails => self.peer.far.fail(Other),
+            WriteFails => self.peer.far.fail_writes(Other),
+            FlushFails => self.peer.far.fail_flushes(Other),
+            TakesNothing => self.peer.far.take_nothing(),
+            End => self.peer.far.end(),
+            Dropped => self.peer.run = None,
+            OneByteWrites => self.peer.far.piece(1),
             Silence | Wakes => {}
         }
         if fault == Wakes {
             for _ in 0..3 {
-                self.far.wake();
-                self.go();
-                assert!(self.run.as_ref().is_some_and(|run| !run.is_done()));
+                self.peer.far.wake();
+                self.peer.go();
+                assert!(!self.peer.is_done());
             }
         }
         let writes = matches!(fault, WriteFails | FlushFails | TakesNothing);
         if writes || matches!(fault, OneByteWrites | Wakes) {
-            self.far.room(None);
-            self.go();
-            if self.run.as_ref().is_some_and(|run| !run.is_done()) {
+            self.peer.far.room(None);
+            self.peer.go();
+            if !self.peer.is_done() {
                 // A refusal whose end is awaited gets the end instead.
                 if writes && state == InRefusal {
-                    self.far.end();
+                    self.peer.far.end();
                 } else {
                     let rest = self.rest(state);
-                    self.send(&rest);
+                    self.peer.send(&rest);
                 }
             }
         }
-        self.go();
-        for _ in 0..120 {
-            self.clock.turn(Duration::from_secs(1));
-            self.go();
-        }
+        self.peer.wait_out();
     }
 
     fn outcome(&self) -> String {
-        match &self.run {
+        match &self.peer.run {
             None => "dropped".to_owned(),
             Some(run) => run.output.clone().unwrap_or_else(|| "hangs".to_owned()),
         }
@@ -249,12 +224,13 @@ fn a_client_survives_each_fault_in_each_state() {
             let want = row.expect("each pair has a row").2;
             assert_eq!(play.outcome(), want, "{state:?} {fault:?}");
             assert!(
-                play.far.is_dropped(),
+                play.peer.far.is_dropped(),
                 "{state:?} {fault:?}: the transport is kept"
             );
             // The request leaves once, and nothing but frames follows it.
             let heads = play
-                .request
+                .peer
+                .written
                 .windows(4)
                 .filter(|at| at == b"\r\n\r\n")
                 .count();

@@ -11,5 +11,6 @@ mod script;
 
 mod body;
 mod handshake;
+mod peer;
 mod source;
 mod websocket;

@@ -2,9 +2,7 @@
 
 use std::{
     io::ErrorKind::{BrokenPipe, ConnectionReset, Other},
-    pin::Pin,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
@@ -13,7 +11,10 @@ use tower_realtime::ws::{
     deflate::{self, Agreed, Deflate},
 };
 
-use super::script::{Clock, Far, Frame, Run, transport};
+use super::{
+    peer::{Machine, Peer},
+    script::Frame,
+};
 
 /// Who is under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,17 +265,12 @@ fn agreed() -> Agreed {
 }
 
 struct Play {
-    run: Option<Run<Pin<Box<dyn Future<Output = Closed>>>>>,
-    far: Far,
-    clock: Clock,
+    peer: Peer<Closed>,
     log: Arc<Mutex<Log>>,
-    written: Vec<u8>,
 }
 
 impl Play {
     fn new(side: Side) -> Self {
-        let (near, far) = transport();
-        let clock = Clock::default();
         let log = Arc::new(Mutex::new(Log::default()));
         let notes = Arc::clone(&log);
         let endpoint = match side {
@@ -282,90 +278,70 @@ impl Play {
             Side::Served | Side::Parts | Side::Opened => Endpoint::server(),
             Side::Deflated => Endpoint::server().deflate(agreed()),
         };
-        let endpoint = endpoint.timer(clock.timer());
-        let future: Pin<Box<dyn Future<Output = Closed>>> = match side {
-            Side::Served | Side::Deflated | Side::Parts => {
-                let handler =
-                    async move |mut socket: WebSocket| talk(&mut socket, side, &notes).await;
-                Box::pin(endpoint.serve(near, handler))
+        let peer = Peer::of(|near, clock| -> Machine<Closed> {
+            let endpoint = endpoint.timer(clock.timer());
+            match side {
+                Side::Served | Side::Deflated | Side::Parts => {
+                    let handler =
+                        async move |mut socket: WebSocket| talk(&mut socket, side, &notes).await;
+                    Box::pin(endpoint.serve(near, handler))
+                }
+                Side::Opened | Side::Client => {
+                    let mut socket = endpoint.open(near);
+                    Box::pin(async move {
+                        talk(&mut socket, side, &notes).await;
+                        socket.closed().await
+                    })
+                }
             }
-            Side::Opened | Side::Client => {
-                let mut socket = endpoint.open(near);
-                Box::pin(async move {
-                    talk(&mut socket, side, &notes).await;
-                    socket.closed().await
-                })
-            }
-        };
-        Self {
-            run: Some(Run::new(future)),
-            far,
-            clock,
-            log,
-            written: Vec::new(),
-        }
-    }
-
-    fn go(&mut self) {
-        if let Some(run) = &mut self.run {
-            run.go();
-        }
-        self.written.extend(self.far.written());
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.far.send(bytes);
-        self.go();
-    }
-
-    fn is_done(&self) -> bool {
-        self.run.as_ref().is_none_or(Run::is_done)
+        });
+        Self { peer, log }
     }
 
     fn enter(&mut self, state: State, side: Side) -> Vec<u8> {
-        self.go();
+        self.peer.go();
         let one = Frame::text("one");
-        self.send(&if side == Side::Client {
+        self.peer.send(&if side == Side::Client {
             one.plain()
         } else {
             one.masked()
         });
         match state {
-            Blocked | Answering => self.far.room(2),
-            CloseCame => self.far.room(1),
+            Blocked | Answering => self.peer.far.room(2),
+            CloseCame => self.peer.far.room(1),
             _ => {}
         }
         let (way, rest) = state.script(side);
-        self.send(&way);
-        assert!(!self.is_done());
+        self.peer.send(&way);
+        assert!(!self.peer.is_done());
         rest
     }
 
     fn strike(&mut self, fault: Fault, rest: &[u8], side: Side) {
         match fault {
-            ReadFails => self.far.fail(Other),
-            WriteFails => self.far.fail_writes(Other),
-            FlushFails => self.far.fail_flushes(Other),
-            ShutdownFails => self.far.fail_shutdown(Other),
-            WriteIsCut => self.far.room(2),
-            TakesNothing => self.far.take_nothing(),
+            ReadFails => self.peer.far.fail(Other),
+            WriteFails => self.peer.far.fail_writes(Other),
+            FlushFails => self.peer.far.fail_flushes(Other),
+            ShutdownFails => self.peer.far.fail_shutdown(Other),
+            WriteIsCut => self.peer.far.room(2),
+            TakesNothing => self.peer.far.take_nothing(),
             Reset => {
-                self.far.fail_writes(BrokenPipe);
-                self.far.fail(ConnectionReset);
+                self.peer.far.fail_writes(BrokenPipe);
+                self.peer.far.fail(ConnectionReset);
             }
-            End => self.far.end(),
-            Stall => self.far.room(0),
-            Dropped => self.run = None,
-            OneByteWrites => self.far.piece(1),
+            End => self.peer.far.end(),
+            Stall => self.peer.far.room(0),
+            Dropped => self.peer.run = None,
+            OneByteWrites => self.peer.far.piece(1),
             Silence | Wakes => {}
         }
         if fault == Wakes {
             for _ in 0..3 {
-                self.far.wake();
-                let before = self.written.len();
-                self.go();
+                self.peer.far.wake();
+                let before = self.peer.written.len();
+                self.peer.go();
                 assert!(
-                    !self.is_done() && self.written.len() == before,
+                    !self.peer.is_done() && self.peer.written.len() == before,
                     "it was woken for nothing"
                 );
             }
@@ -374,37 +350,33 @@ impl Play {
             fault,
             WriteFails | FlushFails | ShutdownFails | WriteIsCut | TakesNothing | Stall
         ) {
-            self.send(rest);
+            self.peer.send(rest);
         }
         if matches!(fault, FlushFails | ShutdownFails | OneByteWrites | Wakes) {
-            self.far.room(None);
+            self.peer.far.room(None);
         }
         if fault == WriteIsCut {
-            self.far.fail_writes(Other);
+            self.peer.far.fail_writes(Other);
         }
         if matches!(fault, ShutdownFails | OneByteWrites | Wakes) {
             if fault != ShutdownFails {
-                self.send(rest);
+                self.peer.send(rest);
             }
             let bye = Frame::close(1000, "");
-            self.send(&if side == Side::Client {
+            self.peer.send(&if side == Side::Client {
                 bye.plain()
             } else {
                 bye.masked()
             });
-            self.far.end();
+            self.peer.far.end();
         }
-        self.go();
-        // Everything that waits for ever has a limit, and the longest of them is less than this.
-        for _ in 0..120 {
-            self.clock.turn(Duration::from_secs(1));
-            self.go();
-        }
+        // Everything that waits for ever has a limit.
+        self.peer.wait_out();
     }
 
     /// `who code clean error`.
     fn outcome(&self) -> String {
-        let Some(run) = &self.run else {
+        let Some(run) = &self.peer.run else {
             return "dropped".to_owned();
         };
         let Some(closed) = &run.output else {
@@ -480,7 +452,7 @@ impl Play {
             "{what}: received {received:?}"
         );
 
-        let (mut frames, rest) = self.far.whole_frames_of(&self.written);
+        let (mut frames, rest) = self.peer.far.whole_frames_of(&self.peer.written);
         let end = frames.iter().position(|frame| frame.first == 0x88);
         assert!(
             end.is_none_or(|at| at + 1 == frames.len() && rest.is_empty()),
@@ -516,7 +488,7 @@ fn each_state_survives_each_fault() {
                     want = "Local 1008 torn, timeout";
                 }
                 assert_eq!(play.outcome(), want, "{what}");
-                assert!(play.far.is_dropped(), "{what}: the transport is kept");
+                assert!(play.peer.far.is_dropped(), "{what}: the transport is kept");
                 play.check_data(state, matches!(fault, OneByteWrites | Wakes), &what);
             }
         }
@@ -537,20 +509,23 @@ fn close_frames_that_cross_are_a_clean_end() {
                 }
             };
             let mut play = Play::new(side);
-            play.go();
-            play.far.room(room);
-            play.send(&encode(Frame::text("bye")));
-            play.send(&encode(Frame::close(4000, "")));
-            play.far.room(None);
-            play.far.end();
-            play.go();
+            play.peer.go();
+            play.peer.far.room(room);
+            play.peer.send(&encode(Frame::text("bye")));
+            play.peer.send(&encode(Frame::close(4000, "")));
+            play.peer.far.room(None);
+            play.peer.far.end();
+            play.peer.go();
             assert_eq!(
                 play.outcome(),
                 "Local 4001 clean, none",
                 "{side:?} {room:?}"
             );
-            assert_eq!(play.far.frames_of(&play.written), [Frame::close(4001, "")]);
-            assert!(play.far.is_dropped());
+            assert_eq!(
+                play.peer.far.frames_of(&play.peer.written),
+                [Frame::close(4001, "")]
+            );
+            assert!(play.peer.far.is_dropped());
         }
     }
 }
