@@ -2,11 +2,12 @@
 //!
 //! Run it with `scripts/cluster-test`: it needs `haproxy`, `redis-server` and the example `cluster`.
 
+#[path = "support/haproxy.rs"]
+mod haproxy;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
 use std::{
-    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -17,10 +18,11 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use haproxy::Proxy;
 use http::Request;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use redis_server::{Server, Wire};
+use redis_server::{Server, Wire, free_port};
 use tokio::{task::JoinHandle, time::sleep};
 use tower_realtime::{sse::EventSource, ws::Connector};
 
@@ -68,42 +70,17 @@ impl Drop for Node {
     }
 }
 
-struct Proxy(Child, PathBuf);
-
-impl Proxy {
-    fn start(port: u16, nodes: &[Node]) -> Self {
-        let mut config = format!(
-            "global\n  maxconn 4000\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 1h\n  \
-             timeout server 1h\n  timeout tunnel 1h\n  retries 3\n  option redispatch\n\
-             listen front\n  bind 127.0.0.1:{port}\n  balance roundrobin\n"
-        );
-        for node in nodes {
-            let port = node.port;
-            config +=
-                &format!("  server s{port} 127.0.0.1:{port} check inter 200ms fall 1 rise 1\n");
-        }
-        let path = std::env::temp_dir().join(format!("tower-realtime-haproxy-{port}"));
-        std::fs::write(&path, config).expect("a file");
-        let child = Command::new("haproxy")
-            .arg("-db")
-            .arg("-f")
-            .arg(&path)
-            .spawn();
-        Self(child.expect("haproxy"), path)
+fn proxy(port: u16, nodes: &[Node]) -> Proxy {
+    let mut config = format!(
+        "global\n  maxconn 4000\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 1h\n  \
+         timeout server 1h\n  timeout tunnel 1h\n  retries 3\n  option redispatch\n\
+         listen front\n  bind 127.0.0.1:{port}\n  balance roundrobin\n"
+    );
+    for node in nodes {
+        let port = node.port;
+        config += &format!("  server s{port} 127.0.0.1:{port} check inter 200ms fall 1 rise 1\n");
     }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it ends");
-        let _ = std::fs::remove_file(&self.1);
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    Proxy::start(port, &config)
 }
 
 fn number(name: &str, default: usize) -> usize {
@@ -189,7 +166,7 @@ async fn every_client_sees_every_event_once_and_in_order() {
         nodes.push(Node::start(&redis).await);
     }
     let port = free_port();
-    let _proxy = Proxy::start(port, &nodes);
+    let _proxy = proxy(port, &nodes);
     let front = format!("http://127.0.0.1:{port}");
     publish(&front, "warm up").await;
 

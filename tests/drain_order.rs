@@ -199,9 +199,8 @@ fn sockets_came_first(frames: &[Frame]) {
     assert_eq!(after.iter().find(late), None, "{frames:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn on_hyper_goaway_comes_after_the_sockets() {
-    let drain = Drain::new(Tokio);
+/// One connection to a hyper server, whose graceful shutdown is handed out.
+fn on_hyper(drain: &Drain) -> (GracefulShutdown, DuplexStream) {
     let app = Http2Layer::new().layer(app().layer(drain.layer()));
     let (near, far) = tokio::io::duplex(64 << 10);
     let graceful = GracefulShutdown::new();
@@ -210,7 +209,13 @@ async fn on_hyper_goaway_comes_after_the_sockets() {
     let service = TowerToHyperService::new(app);
     let connection = server.serve_connection_with_upgrades(TokioIo::new(near), service);
     tokio::spawn(graceful.watch(connection.into_owned()));
+    (graceful, far)
+}
 
+#[tokio::test(start_paused = true)]
+async fn on_hyper_goaway_comes_after_the_sockets() {
+    let drain = Drain::new(Tokio);
+    let (graceful, far) = on_hyper(&drain);
     let (_send, gone) = client(far).await;
     assert_eq!(drain.open(), SOCKETS + EVENT_STREAMS);
     let started = Instant::now();
@@ -226,15 +231,7 @@ async fn on_hyper_goaway_comes_after_the_sockets() {
 #[tokio::test(start_paused = true)]
 async fn shut_down_at_once_goaway_comes_first() {
     let drain = Drain::new(Tokio);
-    let app = Http2Layer::new().layer(app().layer(drain.layer()));
-    let (near, far) = tokio::io::duplex(64 << 10);
-    let graceful = GracefulShutdown::new();
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http2().enable_connect_protocol();
-    let service = TowerToHyperService::new(app);
-    let connection = server.serve_connection_with_upgrades(TokioIo::new(near), service);
-    tokio::spawn(graceful.watch(connection.into_owned()));
-
+    let (graceful, far) = on_hyper(&drain);
     let (_send, gone) = client(far).await;
     let shutdown = tokio::spawn(graceful.shutdown());
     tokio::time::sleep(SECOND).await;

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
-use http::{Request, Response, StatusCode, Version, request::Parts};
+use http::{Request, Response, StatusCode, Uri, Version, request::Parts};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
@@ -106,6 +106,30 @@ impl StreamObserver for Log {
 
     fn refused(&self, stream: &StreamInfo, status: StatusCode) {
         self.push(format!("! {} {}", stream.kind, status.as_u16()));
+    }
+}
+
+/// What hyper hands out of a head are parts of its read buffer, which a stream must not keep for as long as it lives.
+#[tokio::test]
+async fn a_stream_does_not_keep_the_buffer_of_its_request() {
+    for target in ["/news?user=7", "http://here.test/news?user=7"] {
+        let (service, _made) = handler();
+        let log = Log::default();
+        let layers = (
+            ObserveLayer::new().observer(log.clone()),
+            ObserveLayer::new(),
+            StreamLimitLayer::new(&StreamLimit::new(9)),
+            Drain::new(Tokio).layer(),
+            AgeLayer::new(Tokio, MaxAge::new(SECOND)),
+        );
+        let buffer = Bytes::from(target.as_bytes().to_vec());
+        let mut request = event_source();
+        *request.uri_mut() = Uri::from_maybe_shared(buffer.clone()).unwrap();
+        let response = layers.layer(service).oneshot(request).await.unwrap();
+        let mut body = response.into_body();
+        assert!(frame(&mut body).now_or_never().is_none());
+        assert!(buffer.is_unique(), "{target}");
+        assert_eq!(log.take(), ["+ event_stream /news"]);
     }
 }
 

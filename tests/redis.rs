@@ -3,6 +3,8 @@
 //! Run it with `scripts/redis-test`, which sees to it that there is a `redis-server`; each test starts its own, with
 //! an append-only file in a directory of its own.
 
+#[path = "support/haproxy.rs"]
+mod haproxy;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
@@ -12,6 +14,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::join_all};
+use haproxy::Proxy;
 use redis_server::{Server, Wire, free_port};
 use tokio::time::sleep;
 use tower_realtime::{
@@ -282,6 +285,105 @@ async fn a_failover_tells_of_what_was_not_replicated() {
         for n in (n + 1..10).chain([15]) {
             assert_eq!(events.next().await.unwrap().unwrap().data(), n.to_string());
         }
+    }
+}
+
+/// A master may be told to take nothing while too few replicas have it (`min-replicas-to-write`), as it is for a moment
+/// after a failover: that passes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn a_master_without_replicas_is_waited_for() {
+    let master = Server::start_with(&["--min-replicas-to-write", "1"]);
+    let redis = Redis::open(&url(master.port), rt::Tokio).unwrap();
+    let impatient = redis.clone().attempts(2).log("news");
+    let error = impatient.try_publish(Event::new("0")).await.unwrap_err();
+    assert!(
+        error.is_unreachable() && !error.may_be_published(),
+        "{error:?}"
+    );
+    let log = redis.attempts(30).log("news");
+    let patient = tokio::spawn(async move { log.try_publish(Event::new("1")).await.map(drop) });
+    let _replica = replica_of(&master);
+    patient.await.unwrap().unwrap();
+    let length = master.command(&["XLEN", "tower-realtime:news"]);
+    assert_eq!(length, ":1\r\n");
+}
+
+/// The configuration of the guide on scaling, with our ports in place of its addresses.
+fn behind_haproxy(port: u16, servers: &[Server; 2], sentinel: &Server) -> Proxy {
+    let guide = include_str!("../docs/guide/scaling.md");
+    let (_, config) = guide.split_once("```haproxy\n").expect("a configuration");
+    let (config, _) = config.split_once("```").expect("its end");
+    let mut config = config
+        .replace("bind :6379", &format!("bind 127.0.0.1:{port}"))
+        .replace("10.0.0.3:26379", &format!("127.0.0.1:{}", sentinel.port));
+    for (server, name) in servers.iter().zip(["10.0.0.1", "10.0.0.2"]) {
+        let port = server.port.to_string();
+        let expected = format!("127.0.0.1\\r\\n${}\\r\\n{port}", port.len());
+        config = config
+            .replace(&format!("{name}\\r\\n$4\\r\\n6379"), &expected)
+            .replace(&format!("{name}:6379"), &format!("127.0.0.1:{port}"));
+    }
+    assert!(!config.contains("10.0.0."), "{config}");
+    Proxy::start(port, &config)
+}
+
+fn sentinel_of(master: &Server) -> Server {
+    Server::run(|dir, port| {
+        let config = format!(
+            "bind 127.0.0.1\nport {port}\nsentinel monitor logs 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds logs 500\nsentinel failover-timeout logs 5000\n",
+            master.port
+        );
+        let path = dir.join("sentinel.conf");
+        std::fs::write(&path, config).expect("a file");
+        vec![path.display().to_string(), "--sentinel".into()]
+    })
+}
+
+/// The master dies and Sentinel takes the replica for it; later the old one comes back, for a while as a second master
+/// that has missed everything since. What was replicated is there once, what is published meanwhile waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server: scripts/redis-test"]
+async fn a_failover_of_sentinel_behind_haproxy_loses_and_repeats_nothing() {
+    const EVENTS: usize = 100;
+    let master = Server::start();
+    let replica = replica_of(&master);
+    let mut servers = [master, replica];
+    let sentinel = sentinel_of(&servers[0]);
+    sentinel.until(
+        &["SENTINEL", "REPLICAS", "logs"],
+        "master-link-status\r\n$2\r\nok",
+    );
+    let port = free_port();
+    let _proxy = behind_haproxy(port, &servers, &sentinel);
+    let redis = Redis::open(&url(port), rt::Tokio).unwrap().attempts(60);
+    let log = redis.keep(10_000).log("news");
+    let publish = async |from: usize, to: usize| {
+        for n in from..to {
+            log.try_publish(Event::display(n)).await.unwrap();
+        }
+    };
+
+    publish(0, EVENTS).await;
+    let followers: Vec<_> = [usize::MAX, 7]
+        .map(|patience| tokio::spawn(follow(log.clone(), patience)))
+        .into();
+    publish(EVENTS, 2 * EVENTS).await;
+    let replicated = format!(":{}\r\n", 2 * EVENTS);
+    servers[1].until(&["XLEN", "tower-realtime:news"], &replicated);
+    servers[0].kill();
+    publish(2 * EVENTS, 3 * EVENTS).await;
+    // It believes to be the master, until Sentinel tells it what happened.
+    servers[0].up();
+    assert!(servers[0].command(&["ROLE"]).contains("master"));
+    publish(3 * EVENTS, 4 * EVENTS).await;
+    servers[0].until(&["INFO", "replication"], "master_link_status:up");
+    publish(4 * EVENTS, 5 * EVENTS).await;
+    log.try_publish(Event::new("end")).await.unwrap();
+    let expected: Vec<_> = (0..5 * EVENTS).map(|n| n.to_string()).collect();
+    for follower in followers {
+        assert!(follower.await.unwrap() == expected);
     }
 }
 

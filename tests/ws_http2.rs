@@ -2,6 +2,9 @@
 //! that keeps its connections.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/script.rs"]
+mod script;
+
 use std::{
     convert::Infallible,
     error::Error,
@@ -13,17 +16,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request, Response};
 use http_body_util::{Empty, Full};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{body::Incoming, client::conn::http2, ext::Protocol, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
+use script::{Far, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tower::ServiceExt;
 use tower_realtime::{
     rt::Tokio,
-    ws::{self, Acceptor, Connector, WebSocket, upgrade::Http2Client},
+    topic::Topic,
+    ws::{self, Acceptor, Connector, Prepared, WebSocket, upgrade::Http2Client},
 };
 
 async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
@@ -37,9 +43,20 @@ async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
 fn serve(stream: DuplexStream, extended_connect: bool) -> Arc<AtomicUsize> {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    let service = service_fn(move |request: Request<Incoming>| {
+    serve_with(stream, extended_connect, move |request| {
         count.fetch_add(1, Ordering::Relaxed);
-        let answer = Acceptor::new().upgrade::<_, Full<Bytes>, _, _, _>(request, Tokio, echo);
+        Acceptor::new().upgrade(request, Tokio, echo)
+    });
+    asked
+}
+
+fn serve_with(
+    stream: DuplexStream,
+    extended_connect: bool,
+    answer: impl Fn(Request<Incoming>) -> Response<Full<Bytes>> + Send + 'static,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = answer(request);
         async { Ok::<_, Infallible>(answer) }
     });
     tokio::spawn(async move {
@@ -50,7 +67,6 @@ fn serve(stream: DuplexStream, extended_connect: bool) -> Arc<AtomicUsize> {
         let served = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
         served.await.map_err(drop)
     });
-    asked
 }
 
 /// RFC 8441, section 3: without the setting, the method is not used.
@@ -59,10 +75,9 @@ async fn no_extended_connect_before_the_server_offers_it() {
     for offered in [true, false] {
         let (near, far) = duplex(1 << 16);
         let asked = serve(far, offered);
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(near))
-                .await
-                .unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(near))
+            .await
+            .unwrap();
         let (client, connection) = Http2Client::new(sender, connection, Tokio);
         tokio::spawn(connection);
         let request = Request::get("ws://here.test/ws").body(Empty::<Bytes>::new());
@@ -124,4 +139,95 @@ async fn a_server_without_upgrades_is_told_what_is_missing() {
     assert!(error.is_io(), "{error}");
     let cause = error.source().unwrap().to_string();
     assert!(cause.contains("with_upgrades"), "{cause}");
+}
+
+/// The bytes of a WebSocket over HTTP/2 (RFC 8441), as the client has them, who lets this much come unread.
+async fn open_over_http2(
+    io: DuplexStream,
+    window: u32,
+) -> impl tokio::io::AsyncRead + tokio::io::AsyncWrite {
+    let mut client = http2::Builder::new(TokioExecutor::new());
+    client.initial_stream_window_size(window);
+    client.initial_connection_window_size(2 * window);
+    let (sender, connection) = client.handshake(TokioIo::new(io)).await.unwrap();
+    let (client, connection) = Http2Client::new(sender, connection, Tokio);
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(Method::CONNECT)
+        .uri("http://here.test/ws")
+        .header("sec-websocket-version", "13")
+        .extension(Protocol::from_static("websocket"))
+        .body(Empty::<Bytes>::new());
+    let mut answer = client.oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    TokioIo::new(hyper::upgrade::on(&mut answer).await.unwrap())
+}
+
+/// Flow control cuts what was made once for all connections wherever it likes. Messages stay whole and in order, and
+/// pongs and answers stand between them.
+#[tokio::test]
+async fn prepared_messages_pass_small_windows() {
+    const ROUNDS: usize = 12;
+    let sizes = [0, 1, 125, 126, 700, 5000, 20_000];
+    for (joined, window) in [1, 9, 126, 1000, 16_384, 65_535]
+        .into_iter()
+        .flat_map(|window| [(true, window), (false, window)])
+    {
+        let sizes = &sizes[..if window < 100 { 5 } else { 7 }];
+        let topic = Topic::<Prepared>::new(1000);
+        let rooms = topic.clone();
+        let (near, far) = duplex(1 << 16);
+        serve_with(far, true, move |request| {
+            let reader = rooms.subscribe();
+            let reader = if joined { reader.joined() } else { reader };
+            Acceptor::new().upgrade(request, Tokio, async move |socket: WebSocket| {
+                let mut socket = socket.feed_from(reader);
+                while let Ok(Some(message)) = socket.recv().await {
+                    socket.send(Prepared::new(message)).await.unwrap();
+                }
+            })
+        });
+        let io = open_over_http2(near, window).await;
+        let (mut read, mut write) = tokio::io::split(io);
+
+        let (mut fed, mut expected) = (Vec::new(), 0);
+        for round in 0..ROUNDS {
+            for &size in sizes {
+                let text = format!("{:>size$}", fed.len());
+                expected += Frame::text(&text).plain().len();
+                fed.push(text);
+            }
+            let new = &fed[fed.len() - sizes.len()..];
+            topic.publish_all(new.iter().map(|text| Prepared::new(text.as_str())));
+            let name = format!("{round:04}");
+            for frame in [Frame::ping(&name), Frame::binary(&name)] {
+                expected += frame.plain().len();
+                write.write_all(&frame.masked()).await.unwrap();
+            }
+            write.flush().await.unwrap();
+            // Several rounds wait for a client that reads slowly.
+            tokio::task::yield_now().await;
+        }
+        let mut bytes = vec![0; expected];
+        let all = tokio::time::timeout(Duration::from_secs(60), read.read_exact(&mut bytes));
+        all.await.expect("in time").unwrap();
+
+        let (mut texts, mut pongs, mut answers) = (Vec::new(), 0, 0);
+        for frame in Far::default().frames_of(&bytes) {
+            let payload = String::from_utf8(frame.payload).unwrap();
+            let count = match frame.first {
+                0x81 => {
+                    texts.push(payload);
+                    continue;
+                }
+                0x82 => &mut answers,
+                0x8a => &mut pongs,
+                other => panic!("a frame that starts with {other:x}"),
+            };
+            assert_eq!(payload, format!("{count:04}"), "{joined} {window}");
+            *count += 1;
+        }
+        assert!(texts == fed, "{joined} {window}");
+        assert_eq!((pongs, answers), (ROUNDS, ROUNDS), "{joined} {window}");
+    }
 }

@@ -17,17 +17,18 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::{Empty, Full};
-use script::{Far, Frame, Run, transport};
-use tower::{Layer, service_fn};
+use script::{Clock, Far, Frame, Run, transport};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_realtime::{
     layers::ObserveLayer,
-    lifecycle::{StreamEnd, StreamInfo, StreamObserver},
+    lifecycle::{Drain, DrainPolicy, StreamEnd, StreamInfo, StreamObserver},
     loopback::Loopback,
-    rt::Tokio,
+    rt::{Task, Tokio},
     topic::{Subscription, Topic},
     ws::{
         Acceptor, CloseCode, CloseFrame, Closed, ClosedBy, Connector, Endpoint, Limits, Message,
         Outgoing, Prepared, WebSocket,
+        upgrade::{OnUpgrade, Upgraded},
     },
 };
 
@@ -277,6 +278,103 @@ fn a_close_waits_for_the_rest() {
     }
 }
 
+/// How prepared messages get to a connection under a drain.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Fed,
+    FedJoined,
+    Sent,
+    /// In one piece, and the handler is asleep until it has left.
+    SentJoined,
+}
+
+/// A server behind a drain, on a transport that the test holds, with one task for the connection.
+fn drained(drain: &Drain, clock: &Clock, topic: &Topic<Prepared>, way: Way) -> (Run<Task>, Far) {
+    let (near, far) = transport();
+    let topic = topic.clone();
+    let handler = async move |mut socket: WebSocket| {
+        let reader = topic.subscribe();
+        let mut socket = match way {
+            Way::Fed => socket.feed_from(reader),
+            Way::FedJoined => socket.feed_from(reader.joined()),
+            Way::Sent | Way::SentJoined => {
+                let _ = socket.recv().await;
+                let items = match way {
+                    Way::Sent => prepared(),
+                    _ => vec![joined()],
+                };
+                for item in items {
+                    socket.send(item).await.unwrap();
+                }
+                let _ = socket.flush().await;
+                socket
+            }
+        };
+        while let Ok(Some(_)) = socket.recv().await {}
+    };
+    let spawned = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&spawned);
+    let acceptor = Acceptor::new().timer(clock.timer());
+    let app = drain.layer().layer(service_fn(move |request: Request<()>| {
+        let slot = Arc::clone(&slot);
+        let spawn = move |task: Task| *slot.lock().unwrap() = Some(task);
+        let answer: Response<Full<Bytes>> = acceptor.upgrade(request, spawn, handler.clone());
+        async { Ok::<_, Infallible>(answer) }
+    }));
+    let request = Request::get("/")
+        .header("host", "here.test")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .extension(OnUpgrade::new(async { Ok(Upgraded::new(near)) }))
+        .body(());
+    let answer = app.oneshot(request.unwrap()).now_or_never().unwrap();
+    assert_eq!(answer.unwrap().status(), 101);
+    let mut run = Run::new(spawned.lock().unwrap().take().unwrap());
+    run.go();
+    (run, far)
+}
+
+/// A server that drains finishes the frames that have begun, and closes behind them.
+#[test]
+fn a_drain_waits_for_the_rest() {
+    let length = joined_length();
+    for way in [Way::Fed, Way::FedJoined, Way::Sent, Way::SentJoined] {
+        for first in 0..=length {
+            let (clock, topic) = (Clock::default(), Topic::new(100));
+            let drain = Drain::new(clock.timer());
+            let (mut run, far) = drained(&drain, &clock, &topic, way);
+            far.room(first);
+            topic.publish_all(prepared());
+            far.send(Frame::text("go").masked());
+            run.go();
+            assert_eq!((far.unread(), drain.open()), (0, 1));
+            let policy = DrainPolicy::default().spread(Duration::ZERO);
+            drain.start_with(policy.deadline(Duration::from_secs(60)));
+            clock.turn(Duration::from_millis(1));
+            run.go();
+            // Nothing is published to a connection that closes.
+            topic.publish(Prepared::new("too late"));
+            run.go();
+            let written = trickle(&mut run, &far, 0, 77);
+            let mut got = far.frames_of(&written);
+            assert_eq!(
+                got.pop(),
+                Some(Frame::close(1001, "going away")),
+                "{way:?} {first}"
+            );
+            assert_eq!(got, frames(), "{way:?} {first}");
+            far.send(Frame::close(1001, "").masked());
+            far.end();
+            run.go();
+            assert!(run.is_done() && far.is_shut(), "{way:?} {first}");
+            let report = drain.finished().now_or_never().unwrap();
+            assert_eq!((report.closed, report.forced), (1, 0), "{way:?} {first}");
+        }
+    }
+}
+
 #[test]
 fn a_transport_that_fails_ends_the_connection() {
     let faults: [fn(&Far); 3] = [
@@ -375,7 +473,7 @@ fn it_can_be_dropped_at_every_byte() {
 /// A peer that takes nothing of it is as dead as any other.
 #[test]
 fn a_peer_that_takes_nothing_is_noticed() {
-    let clock = script::Clock::default();
+    let clock = Clock::default();
     let endpoint = Endpoint::server().timer(clock.timer());
     let topic = Topic::new(100);
     let (mut run, far) = fed(&endpoint, topic.subscribe().joined());

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tower_layer::Layer;
 
@@ -6,6 +6,7 @@ use super::{
     LifecycleService,
     answer::Answer,
     part::{Note, Part},
+    refuses::refuses,
 };
 use crate::lifecycle::{Drain, Refusal, StreamGuard};
 
@@ -69,22 +70,7 @@ impl DrainLayer {
         self
     }
 
-    /// How long refused clients are told to wait, in `Retry-After`: between this and its double. 5 s by default.
-    #[must_use]
-    pub const fn retry_after(mut self, wait: Duration) -> Self {
-        self.answer.retry_after = wait;
-        self
-    }
-
-    /// Refuses event streams with an empty one that says when to come back, instead of with 503.
-    ///
-    /// The `EventSource` of browsers gives up for good on any status but 200. Choose this where browsers can
-    /// still reach a server that drains, because its listener is open or its connection is kept.
-    #[must_use]
-    pub const fn refuse_as_event_stream(mut self) -> Self {
-        self.answer.as_event_stream = true;
-        self
-    }
+    refuses!();
 }
 
 impl Drain {

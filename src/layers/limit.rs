@@ -2,7 +2,6 @@ use std::{
     fmt,
     hash::{BuildHasher, Hash},
     sync::Arc,
-    time::Duration,
 };
 
 use http::request;
@@ -12,6 +11,7 @@ use super::{
     LifecycleService,
     answer::Answer,
     part::{Note, Part},
+    refuses::refuses,
 };
 use crate::lifecycle::{Refusal, StreamGuard, StreamKind, StreamLimit};
 
@@ -80,21 +80,7 @@ impl StreamLimitLayer {
         self
     }
 
-    /// How long refused clients are told to wait, in `Retry-After`: between this and its double. 5 s by default.
-    #[must_use]
-    pub const fn retry_after(mut self, wait: Duration) -> Self {
-        self.answer.retry_after = wait;
-        self
-    }
-
-    /// Refuses event streams with an empty one that says when to come back, instead of with a status.
-    ///
-    /// The `EventSource` of browsers gives up for good on any status but 200.
-    #[must_use]
-    pub const fn refuse_as_event_stream(mut self) -> Self {
-        self.answer.as_event_stream = true;
-        self
-    }
+    refuses!();
 }
 
 impl<S> Layer<S> for StreamLimitLayer {

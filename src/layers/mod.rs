@@ -33,6 +33,7 @@ mod observe;
 mod part;
 #[cfg(feature = "hyper")]
 mod progress;
+mod refuses;
 mod service;
 #[cfg(feature = "hyper")]
 mod stall;

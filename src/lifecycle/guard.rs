@@ -267,8 +267,10 @@ impl StreamGuard {
 
     pub(crate) fn observe(&mut self, info: &StreamInfo, observer: Option<Arc<dyn StreamObserver>>) {
         let record = &mut self.0.record;
-        let info = record.info.get_or_insert_with(|| info.clone());
-        record.observers.extend(observer);
+        if let Some(observer) = observer {
+            record.info.get_or_insert_with(|| info.detached());
+            record.observers.push(observer);
+        }
         record.span = Span::of(info);
         self.0.hot.has_span = !record.span.is_disabled();
     }
@@ -382,7 +384,6 @@ impl Record {
             tally.end(reason);
             self.stats.events_sent += tally.events();
         }
-        let Some(info) = &self.info else { return };
         self.stats.duration = self.born.elapsed();
         let end = StreamEnd {
             reason,
@@ -390,6 +391,7 @@ impl Record {
             stats: self.stats,
         };
         self.span.end(&end);
+        let Some(info) = &self.info else { return };
         for observer in &self.observers {
             observer.ended(info, &end);
         }

@@ -85,6 +85,18 @@ pub struct StreamInfo {
     pub version: Version,
 }
 
+impl StreamInfo {
+    /// A copy that keeps nothing else alive: the target of a request is a part of the buffer that its head was read
+    /// into, of 8 KiB with hyper, and a stream is long.
+    pub(crate) fn detached(&self) -> Self {
+        let uri = Uri::try_from(self.uri.to_string());
+        Self {
+            uri: uri.unwrap_or_else(|_| self.uri.clone()),
+            ..*self
+        }
+    }
+}
+
 /// How a stream ended.
 ///
 /// An [observer](StreamObserver) gets it.

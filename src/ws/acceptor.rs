@@ -8,10 +8,11 @@ use futures_util::{
 use http::{Request, Response, request::Parts};
 
 use super::{
-    Heartbeat, Limits, Outcome, WebSocket, deflate,
+    Limits, Outcome, WebSocket, deflate,
     error::Error,
     handshake::{Answer, HostPolicy, Offer, OriginPolicy, Policy, Rejection},
     socket::{self, Params, Role, Settings},
+    tuned::tuned,
     upgrade::{OnUpgrade, Upgraded, adopt, take_upgrade},
 };
 use crate::{
@@ -110,25 +111,6 @@ impl Acceptor {
         self.change(|policy| policy.protocols(names))
     }
 
-    /// Sets how much a peer may make this side hold.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        Arc::make_mut(&mut self.settings).limits = limits;
-        self
-    }
-
-    /// Sets when peers are pinged, and when they count as dead. It needs a [timer](Self::timer).
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        Arc::make_mut(&mut self.settings).heartbeat = heartbeat;
-        self
-    }
-
-    /// Sets how long the closing handshake may take before the transport is dropped; 5 s by default. It needs a
-    /// [timer](Self::timer).
-    pub fn close_timeout(mut self, time: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).close_timeout = time;
-        self
-    }
-
     /// Sets how long the connection may take to come after the answer; 10 s by default. It needs a
     /// [timer](Self::timer).
     ///
@@ -138,17 +120,11 @@ impl Acceptor {
         self
     }
 
-    /// Sets the clock of time-outs and heartbeat.
-    ///
-    /// [`upgrade`](Self::upgrade) and the layer take that of their `spawn` by themselves, where it is a named
-    /// runtime such as [`rt::Tokio`](crate::rt::Tokio). Without any clock there are no time-outs and no heartbeat.
-    pub fn timer<T>(mut self, timer: T) -> Self
-    where
-        T: Timer + Send + Sync + 'static,
-        T::Sleep: Send + 'static,
-    {
-        self.timer = Some(DynTimer::new(timer));
-        self
+    tuned! {
+        /// Sets the clock of time-outs and heartbeat.
+        ///
+        /// [`upgrade`](Self::upgrade) and the layer take that of their `spawn` by themselves, where it is a named
+        /// runtime such as [`rt::Tokio`](crate::rt::Tokio). Without any clock there are no time-outs and no heartbeat.
     }
 
     /// Answers a request, and runs `handler` with the socket in a task of its own.

@@ -2,7 +2,7 @@ use std::{error, fmt};
 
 use bytes::Bytes;
 
-use super::socket::Utf8;
+use super::{payloads::payloads, socket::Utf8};
 use crate::text::impl_text;
 
 /// A whole message: what a peer sends and receives.
@@ -146,35 +146,7 @@ impl From<Text> for Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<&[u8]> for Message {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(bytes))
-    }
-}
+payloads!(Message);
 
 /// Text in shared bytes: known to be UTF-8, cheap to clone, a `str` to read.
 ///
@@ -212,10 +184,6 @@ impl Text {
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0.into()
-    }
-
-    pub(super) const fn from_utf8(text: Utf8) -> Self {
-        Self(text)
     }
 
     pub(super) fn into_utf8(self) -> Utf8 {

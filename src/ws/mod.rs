@@ -82,9 +82,11 @@ mod message;
 mod outcome;
 #[cfg_attr(not(feature = "deflate"), allow(dead_code))]
 mod outgoing;
+pub(crate) mod payloads;
 #[cfg_attr(not(feature = "deflate"), allow(dead_code))]
 mod prepared;
 mod socket;
+mod tuned;
 mod typed;
 
 pub use self::acceptor::Acceptor;

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     io::{Read, Write},
     net::TcpStream as StdStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -24,7 +24,7 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     dir: PathBuf,
     child: Option<Child>,
-    more: Vec<String>,
+    arguments: Vec<String>,
 }
 
 /// Another program that speaks the same, such as `valkey-server`.
@@ -44,19 +44,28 @@ impl Server {
 
     /// With more arguments than the usual.
     pub(crate) fn start_with(more: &[&str]) -> Self {
+        let durable = ["--appendonly", "yes", "--appendfsync", "always"];
+        let usual = ["--bind", "127.0.0.1", "--save", ""];
+        Self::run(|_, port| {
+            let port = ["--port", &port.to_string()].map(str::to_owned);
+            let others = [&usual, &durable, more].concat();
+            others.into_iter().map(str::to_owned).chain(port).collect()
+        })
+    }
+
+    /// Whatever the program can be: `arguments` gets its directory and its port.
+    pub(crate) fn run(arguments: impl FnOnce(&Path, u16) -> Vec<String>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let port = free_port();
         let name = format!("tower-realtime-redis-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&dir).expect("a directory");
-        let child = None;
-        let more = more.iter().map(|&more| more.into()).collect();
         let mut server = Self {
             port,
+            arguments: arguments(&dir, port),
             dir,
-            child,
-            more,
+            child: None,
         };
         server.up();
         server
@@ -65,16 +74,7 @@ impl Server {
     pub(crate) fn up(&mut self) {
         let child = Command::new(program())
             .current_dir(&self.dir)
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
-            .args([
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "always",
-                "--save",
-                "",
-            ])
-            .args(&self.more)
+            .args(&self.arguments)
             .stdout(Stdio::null())
             .spawn();
         self.child = Some(child.expect("a redis-server"));

@@ -266,6 +266,22 @@ impl AsyncWrite for Near {
         Poll::Ready(Ok(count))
     }
 
+    /// Takes all of them together, as far as one write may go.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(
+            cx,
+            &pieces
+                .iter()
+                .map(|piece| &**piece)
+                .collect::<Vec<_>>()
+                .concat(),
+        )
+    }
+
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.0.lock().unwrap().flush_error {
             Some(kind) => Poll::Ready(Err(kind.into())),

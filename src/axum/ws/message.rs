@@ -2,7 +2,7 @@ use axum_core::Error;
 use bytes::Bytes;
 
 use super::Utf8Bytes;
-use crate::ws::{self, Closed, ClosedBy};
+use crate::ws::{self, Closed, ClosedBy, payloads::payloads};
 
 /// A close code as a number; [`close_code`](super::close_code) has names for them.
 ///
@@ -134,35 +134,7 @@ impl From<ws::Message> for Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<&[u8]> for Message {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(bytes))
-    }
-}
+payloads!(Message);
 
 impl From<Message> for Vec<u8> {
     fn from(message: Message) -> Self {

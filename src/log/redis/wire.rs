@@ -270,7 +270,8 @@ fn millis(duration: Duration) -> u64 {
 fn fault(error: RedisError) -> Fault {
     use redis::{ErrorKind, ServerErrorKind};
 
-    // A server that restarts, or that is no master any longer: another one may answer in a moment.
+    // A server that restarts, that is no master any longer, or one that waits for its replicas: it may answer in a
+    // moment, or another one.
     let passing = matches!(
         error.kind(),
         ErrorKind::Server(
@@ -280,7 +281,7 @@ fn fault(error: RedisError) -> Fault {
                 | ServerErrorKind::TryAgain
                 | ServerErrorKind::ClusterDown
         )
-    );
+    ) || error.code() == Some("NOREPLICAS");
     let broken = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
     debug!(%error, passing, broken, "Redis has not done it");
     Fault {

@@ -1,11 +1,11 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{
-    rt::{DynTimer, Timer},
+    rt::DynTimer,
     ws::{
-        Heartbeat, Limits,
         handshake::{Redirects, Subprotocols},
         socket::Settings,
+        tuned::tuned,
     },
 };
 
@@ -78,24 +78,6 @@ impl Connector {
         self
     }
 
-    /// Sets how much the server may make this side hold.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        Arc::make_mut(&mut self.settings).limits = limits;
-        self
-    }
-
-    /// Sets when the server is pinged, and when it counts as dead. It needs a [timer](Self::timer).
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        Arc::make_mut(&mut self.settings).heartbeat = heartbeat;
-        self
-    }
-
-    /// Sets how long the closing handshake may take; 5 s by default. It needs a [timer](Self::timer).
-    pub fn close_timeout(mut self, time: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).close_timeout = time;
-        self
-    }
-
     /// Sets how long the opening handshake may take, redirects included; 10 s by default. It needs a
     /// [timer](Self::timer).
     pub const fn handshake_timeout(mut self, time: Duration) -> Self {
@@ -103,14 +85,8 @@ impl Connector {
         self
     }
 
-    /// Sets the clock of time-outs and heartbeat; without it there are none.
-    pub fn timer<T>(mut self, timer: T) -> Self
-    where
-        T: Timer + Send + Sync + 'static,
-        T::Sleep: Send + 'static,
-    {
-        self.timer = Some(DynTimer::new(timer));
-        self
+    tuned! {
+        /// Sets the clock of time-outs and heartbeat; without it there are none.
     }
 }
 

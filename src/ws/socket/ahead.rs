@@ -1,4 +1,4 @@
-//! Bytes read ahead of the decoder, in a buffer that connections of a thread share.
+//! Bytes read ahead of what looks at them, in a buffer that connections of a thread share.
 
 use std::{
     cell::Cell,

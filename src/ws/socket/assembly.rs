@@ -10,7 +10,7 @@ use crate::ws::{Message, MessageKind, Text};
 
 /// Collects the payload of a message whose end has not come.
 ///
-/// It holds what has come, up to twice as much while it grows, and never what a header only promised.
+/// It has memory for what has come, up to eight times as much while it grows, and never what a header only promised.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     text: Option<Utf8Check>,
@@ -56,7 +56,8 @@ impl Assembly {
         }
     }
 
-    /// Room for `more` bytes: it doubles, but not past the end of the message.
+    /// Room for `more` bytes. It grows fourfold, for it is copied each time, and to the end of the message where that
+    /// is near.
     fn grow(&mut self, more: usize, end: Option<u64>) {
         let need = self.plain.len() + more;
         if self.plain.capacity() >= need {
@@ -65,7 +66,9 @@ impl Assembly {
         let most = end.map_or(usize::MAX, |end| {
             usize::try_from(end).map_or(usize::MAX, |end| self.plain.len().saturating_add(end))
         });
-        let want = self.plain.capacity().saturating_mul(2).min(most).max(need);
+        let next = self.plain.capacity().saturating_mul(4).max(need);
+        let near = next.saturating_mul(2) >= most;
+        let want = if near { most } else { next };
         self.plain.reserve_exact(want - self.plain.len());
     }
 
@@ -107,7 +110,7 @@ impl Assembly {
 }
 
 /// Whole words first: this is the inner loop of large messages.
-fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
+pub(super) fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
     if mask == [0; 4] {
         return;
     }

@@ -37,14 +37,28 @@ impl Alarm {
     }
 }
 
-/// An [`Alarm`] that hardly any connection waits for: as small as it can be until then.
-#[derive(Default)]
-pub(super) struct RareAlarm(Option<Box<Alarm>>);
+/// What hardly any connection waits for, most of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rare {
+    /// The end of steady use.
+    Doze,
+    /// The close time-out.
+    Deadline,
+    /// The time for one message.
+    Message,
+    /// The second in which control frames are counted.
+    Controls,
+}
 
-impl RareAlarm {
+/// An [`Alarm`] for each of the [`Rare`] ones: as small as they can be until one is needed.
+#[derive(Default)]
+pub(super) struct RareAlarms(Option<Box<[Alarm; 4]>>);
+
+impl RareAlarms {
     /// As [`Alarm::poll`].
     pub(super) fn poll(
         &mut self,
+        which: Rare,
         timer: Option<&DynTimer>,
         after: Duration,
         cx: &mut Context<'_>,
@@ -52,14 +66,27 @@ impl RareAlarm {
         if timer.is_none() {
             return Poll::Pending;
         }
-        let rings = self.0.get_or_insert_default().poll(timer, after, cx);
+        let alarms = self.0.get_or_insert_default();
+        let rings = alarms[which as usize].poll(timer, after, cx);
         if rings.is_ready() {
-            self.0 = None;
+            self.shrink();
         }
         rings
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(super) fn reset(&mut self, which: Rare) {
+        let Some(alarms) = &mut self.0 else { return };
+        if alarms[which as usize].0.take().is_some() {
+            self.shrink();
+        }
+    }
+
+    pub(super) fn reset_all(&mut self) {
         self.0 = None;
+    }
+
+    fn shrink(&mut self) {
+        self.0
+            .take_if(|alarms| alarms.iter().all(|alarm| alarm.0.is_none()));
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    clock::Rare,
     driver::{Driver, Next},
     io::End,
     params::Role,
@@ -107,10 +108,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Goes on closing.
     pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Next {
         let close_timeout = self.settings.close_timeout;
-        let late = self
-            .deadline
-            .poll(self.timer.as_ref(), close_timeout, cx)
-            .is_ready();
+        let late = self.rings(Rare::Deadline, close_timeout, cx);
         // Two steps take part in every loop, so the bound is far above what is ever needed.
         for _ in 0..64 {
             let super::driver::Phase::Closing(closing) = &mut self.phase else {
@@ -142,7 +140,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 if self.blocked {
                     return Ok(self.unblock(cx));
                 }
-                Ok(Poll::Ready(Step::Frame))
+                // What was queued while the transport took nothing is behind what it took now.
+                self.load();
+                Ok(Poll::Ready(match self.tx.is_empty() {
+                    true => Step::Frame,
+                    false => Step::Queue,
+                }))
             }
             Step::Frame => self.send_close(cx).map(Poll::Ready),
             Step::Flush => {
@@ -181,7 +184,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Ok(Step::Flush)
     }
 
-    /// The close frame is out: the decoder has done its work.
+    /// The close frame is out: the encoder has done its work.
     fn after_flush(&mut self) -> Step {
         self.wire.sleep();
         let role = self.role;

@@ -1,7 +1,6 @@
 //! Moves messages between the queues and the transport.
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::Arc,
     task::{Context, Waker},
@@ -11,11 +10,12 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
-    clock::{Alarm, RareAlarm},
+    clock::{Alarm, RareAlarms},
     closing::Closing,
     feed::Feed,
     inspector::{Data, Inspector},
     io::{End, Io},
+    line::Line,
     params::{Params, Role, Settings},
     shared::Shared,
     spare::Spare,
@@ -40,7 +40,7 @@ pub(super) struct Driver<T> {
     pub(super) settings: Arc<Settings>,
     pub(super) timer: Option<DynTimer>,
     /// What was taken out of the outbox, and the number of messages queued up to its last one.
-    pub(super) tx: VecDeque<Outgoing>,
+    pub(super) tx: Line<Outgoing>,
     pub(super) mark: u64,
     /// The last frame of data that was encoded was not the last one of its message.
     pub(super) fragmenting: bool,
@@ -53,13 +53,10 @@ pub(super) struct Driver<T> {
     /// In steady use: stays awake until this rings after a time without use.
     pub(super) alert: bool,
     pub(super) used: bool,
-    pub(super) doze: RareAlarm,
     /// Ordered to end at once: a handler that still runs is not waited for.
     pub(super) forced: bool,
     pub(super) phase: Phase,
-    pub(super) deadline: RareAlarm,
-    pub(super) message_time: RareAlarm,
-    pub(super) control_time: RareAlarm,
+    pub(super) rares: RareAlarms,
     pub(super) beat: Alarm,
     pub(super) pulse: Pulse,
     pub(super) ping: Ping,
@@ -83,7 +80,8 @@ pub(super) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct Ping {
     pub(super) due: bool,
-    pub(super) sent: Option<Instant>,
+    /// Boxed: hardly ever is a pong awaited.
+    pub(super) sent: Option<Box<Instant>>,
     pub(super) count: u32,
 }
 
@@ -107,17 +105,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let agreed = params.deflate.as_ref();
         let transport = DeflateIo::new(transport, params.role, agreed, &settings.limits.below());
         // The fragments of a compressed message are counted where they can be seen: below.
-        let inspected = match agreed {
-            Some(_) => &settings.limits.clone().fragments(u32::MAX),
-            None => &settings.limits,
-        };
-        let inspector = Inspector::new(params.role == Role::Server, inspected);
+        let inspector = Inspector::new(params.role == Role::Server, agreed.is_none());
         Self {
             shared: Shared::new(&settings.limits, params.protocol),
-            wire: Wire::Asleep(Io::new(transport, inspector)),
+            wire: Wire::Asleep(Io::new(transport, inspector, Arc::clone(&settings))),
             role: params.role,
             timer: params.timer,
-            tx: VecDeque::new(),
+            tx: Line::new(),
             mark: 0,
             fragmenting: false,
             dirty: false,
@@ -125,12 +119,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             moved: (0, 0),
             alert: false,
             used: false,
-            doze: RareAlarm::default(),
             forced: false,
             phase: Phase::Open,
-            deadline: RareAlarm::default(),
-            message_time: RareAlarm::default(),
-            control_time: RareAlarm::default(),
+            rares: RareAlarms::default(),
             beat: Alarm::default(),
             pulse: Pulse::new(&settings.heartbeat),
             ping: Ping::default(),
@@ -188,19 +179,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if state.stalled && !state.may_read() {
                 return false;
             }
-            state.inbox.room()
+            state.inbox.room(&state.bounds)
         };
         let mut batch = Batch::new(room);
         let mut heard = false;
         let stop = loop {
-            if let Err(end) = self.wire.decode_batch(self.role, budget, &mut batch) {
-                break Read::End(end);
-            }
             if !batch.has_room() {
                 break Read::Spent;
             }
-            match self.wire.read(self.role, cx, budget, &mut heard) {
-                Read::Data(Data::Message(message)) => batch.push(message),
+            match self.wire.read(cx, budget, &mut heard) {
+                Read::Passed => {
+                    if let Err(end) = self.wire.decode(&mut batch, budget) {
+                        break Read::End(end);
+                    }
+                }
+                Read::Data(Data::Message(message)) => {
+                    batch.reserve(message.len());
+                    batch.push(message);
+                }
                 stop => break stop,
             }
         };
@@ -287,7 +283,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if flushed {
             state.flushed = self.mark;
         }
-        let roomy = sent.entries > 0 && state.outbox.is_half_empty();
+        let roomy = sent.entries > 0 && state.outbox.is_half_empty(&state.bounds);
         if !flushed && !roomy || state.waiters.is_empty() {
             return false;
         }

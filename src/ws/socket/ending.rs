@@ -1,6 +1,6 @@
 //! The part of the driver that knows who ended the connection, and how.
 
-use std::{collections::VecDeque, io, task::Waker};
+use std::{io, task::Waker};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -8,6 +8,7 @@ use super::{
     closing::Closing,
     driver::{Driver, Phase},
     io::End,
+    line::Line,
     wire::Wire,
 };
 use crate::{
@@ -101,10 +102,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn begin_closing(&mut self, closing: Closing) {
         self.feed = None;
         self.beat.reset();
-        self.doze.reset();
-        self.message_time.reset();
-        self.control_time.reset();
-        self.deadline.reset();
+        self.rares.reset_all();
         self.phase = Phase::Closing(Box::new(closing));
         let mut state = self.shared.lock();
         state.output_ended = true;
@@ -153,7 +151,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         );
         self.phase = Phase::Ended;
         self.wire = Wire::Gone;
-        self.tx = VecDeque::new();
+        self.tx = Line::new();
         self.feed = None;
         let mut state = self.shared.lock();
         state.output_ended = true;

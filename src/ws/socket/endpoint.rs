@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -8,8 +8,8 @@ use super::{
     websocket::{self, WebSocket},
 };
 use crate::{
-    rt::{DynTimer, Timer},
-    ws::{Closed, Heartbeat, Limits, Outcome, deflate::Agreed},
+    rt::DynTimer,
+    ws::{Closed, Outcome, deflate::Agreed, tuned::tuned},
 };
 
 /// One end of a connection whose handshake has been made elsewhere.
@@ -96,32 +96,8 @@ impl Endpoint {
         }
     }
 
-    /// What the peer may make this side hold.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        Arc::make_mut(&mut self.settings).limits = limits;
-        self
-    }
-
-    /// When to ping, and when to give up.
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        Arc::make_mut(&mut self.settings).heartbeat = heartbeat;
-        self
-    }
-
-    /// How long a close may take, from the wish to the end of the transport; 5 s by default.
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).close_timeout = timeout;
-        self
-    }
-
-    /// The clock of the heartbeat and of the time-outs.
-    pub fn timer<T>(mut self, timer: T) -> Self
-    where
-        T: Timer + Send + Sync + 'static,
-        T::Sleep: Send + 'static,
-    {
-        self.timer = Some(DynTimer::new(timer));
-        self
+    tuned! {
+        /// Sets the clock of the heartbeat and of the time-outs; without it there are none.
     }
 
     /// The subprotocol that was agreed on.

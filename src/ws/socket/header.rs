@@ -5,6 +5,11 @@ use super::control::Fault;
 pub(super) const CONTINUATION: u8 = 0;
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
+pub(super) const FIN: u8 = 0x80;
+const FIN_TEXT: u8 = FIN | TEXT;
+const FIN_BINARY: u8 = FIN | BINARY;
+/// The payload is compressed (RFC 7692, section 6).
+const RSV1: u8 = 0x40;
 pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
@@ -20,6 +25,16 @@ pub(super) struct Frame {
     pub(super) mask: [u8; 4],
     /// Where in the mask the next byte is.
     pub(super) phase: u8,
+}
+
+/// A message in one frame, which is there whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Small {
+    pub(super) text: bool,
+    pub(super) mask: [u8; 4],
+    /// The lengths of its header and of its payload.
+    pub(super) head: usize,
+    pub(super) length: usize,
 }
 
 /// A header as far as it has come. Each byte is judged when it comes.
@@ -55,6 +70,34 @@ impl Header {
     /// The mask bit of every frame, and the length of its mask.
     pub(super) const fn mask(&self) -> (u8, usize) {
         (self.mask_bit, if self.mask_bit == 0 { 0 } else { 4 })
+    }
+
+    /// A whole data message in one frame, if it begins here and its header says so in four bytes at most.
+    ///
+    /// Not what says a length in more bytes than it needs, which [`push`](Self::push) refuses.
+    #[inline]
+    pub(super) fn small(&self, input: &[u8]) -> Option<Small> {
+        let [first @ (FIN_TEXT | FIN_BINARY), second, rest @ ..] = input else {
+            return None;
+        };
+        let (at, length) = match (second ^ self.mask_bit, rest) {
+            (short @ 0..=125, _) => (2, usize::from(short)),
+            (126, [high, low, ..]) if *high > 0 || *low >= 126 => {
+                (4, usize::from(u16::from_be_bytes([*high, *low])))
+            }
+            _ => return None,
+        };
+        let (head, mask) = match (self.mask_bit, input.get(at..at + 4)) {
+            (0, _) => (at, [0; 4]),
+            (_, Some(&[a, b, c, d])) => (at + 4, [a, b, c, d]),
+            _ => return None,
+        };
+        (input.len() >= head + length).then_some(Small {
+            text: *first == FIN_TEXT,
+            mask,
+            head,
+            length,
+        })
     }
 
     /// Takes the next byte of a header, inside of a message or between two. The frame, once its header is whole.
@@ -125,6 +168,45 @@ impl Header {
             phase: 0,
         })
     }
+}
+
+/// Adds the header of a server's frame.
+#[inline]
+pub(super) fn put_head(first: u8, length: usize, out: &mut Vec<u8>) {
+    match length {
+        ..=125 => out.extend_from_slice(&[first, length as u8]),
+        126..=0xffff => {
+            let [high, low] = (length as u16).to_be_bytes();
+            out.extend_from_slice(&[first, 126, high, low]);
+        }
+        _ => {
+            out.extend_from_slice(&[first, 127]);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// The length of a server's frame with so long a payload.
+pub(in crate::ws) const fn frame_length(payload: usize) -> usize {
+    let head = match payload {
+        ..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    };
+    head + payload
+}
+
+/// Adds a whole message as a server sends it.
+#[inline]
+pub(in crate::ws) fn put_frame(text: bool, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
+    let first = first_of(text) | if compressed { RSV1 } else { 0 };
+    put_head(first, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
+/// The first byte of a message of one frame.
+pub(super) const fn first_of(text: bool) -> u8 {
+    if text { FIN_TEXT } else { FIN_BINARY }
 }
 
 fn first_byte(byte: u8, inside: bool) -> Result<(), Fault> {

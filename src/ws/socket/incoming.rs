@@ -8,8 +8,10 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    clock::Rare,
     driver::Driver,
     inspector::{Data, Taking},
+    line::Line,
     shared::{Shared, State},
     wire::{Budget, Read},
 };
@@ -94,11 +96,11 @@ impl State {
     pub(super) fn offer(
         &mut self,
         offer: Option<Offer>,
-        read: &mut VecDeque<Message>,
+        read: &mut Line<Message>,
         bytes: &mut usize,
     ) -> bool {
         if let Some(parts) = self.parts.as_mut().filter(|parts| parts.is_open()) {
-            let Some(message) = read.pop_front() else {
+            let Some(message) = read.pop() else {
                 return false;
             };
             *bytes -= message.len();
@@ -141,9 +143,9 @@ impl State {
     /// Whether the driver, which stopped for lack of room, may read on.
     pub(super) fn may_read(&self) -> bool {
         match (&self.parts, &self.offer) {
-            (Some(parts), _) if parts.is_open() => parts.has_room(self.inbox.max_bytes()),
+            (Some(parts), _) if parts.is_open() => parts.has_room(self.bounds.bytes),
             (_, Some(offer)) if offer.held => false,
-            _ => self.inbox.is_half_empty(),
+            _ => self.inbox.is_half_empty(&self.bounds),
         }
     }
 }
@@ -196,7 +198,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// message.
     pub(super) fn read_parts(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> Option<bool> {
         let mut state = self.shared.lock();
-        let limit = state.inbox.max_bytes();
+        let limit = state.bounds.bytes;
         let stalled = state.stalled;
         let parts = state.parts.as_mut().filter(|parts| parts.is_open())?;
         parts.fresh = false;
@@ -219,7 +221,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if read.whole || waiting + read.bytes >= limit {
                 break Read::Spent;
             }
-            match self.wire.read(self.role, cx, budget, &mut heard) {
+            match self.wire.read(cx, budget, &mut heard) {
                 Read::Data(Data::Piece { part, last }) => read.push(part, last),
                 Read::Data(Data::Message(message)) => read.push(message, true),
                 stop => break stop,
@@ -240,7 +242,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let (bytes, whole) = (read.bytes, read.whole);
         let news = whole || bytes > 0;
         if news {
-            self.message_time.reset();
+            self.rares.reset(Rare::Message);
             self.pulse.used();
             self.note_moved(0, bytes);
             self.count(|guard| guard.received(u64::from(whole), bytes as u64));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{
     assembly::Assembly,
     control::{Control, Fault, close},
-    header::{BINARY, Frame, Header, PING, PONG, TEXT},
+    header::{BINARY, Frame, Header, PING, PONG, Small, TEXT},
 };
 use crate::ws::{CloseCode, Limits, Message, MessageKind};
 
@@ -42,20 +42,17 @@ pub(super) enum Data {
 
 #[derive(Debug)]
 pub(super) struct Inspector {
-    max_frame: u64,
-    max_message: u64,
-    max_fragments: u32,
-    /// 0 where no message is taken in parts that could not be taken whole.
-    max_streamed: u64,
-
+    /// Whether the limit of fragments counts here.
+    counting: bool,
     state: State,
     header: Header,
     frame: Frame,
-    control: Vec<u8>,
+    /// The payload of a control frame. Boxed, as is the message in progress: most connections have none.
+    #[expect(clippy::box_collection, reason = "two words less where there is none")]
+    control: Option<Box<Vec<u8>>>,
 
-    /// The message in progress; `None` between messages. Boxed: most connections have none.
+    /// The message in progress; `None` between messages.
     message: Option<Box<Progress>>,
-    passed: u32,
 }
 
 #[derive(Debug)]
@@ -85,34 +82,31 @@ enum State {
     Closed,
 }
 
-/// The largest frame whose message is passed on, in bytes. Larger ones are put together here: the decoder makes room
-/// for all that a header promises, and copies once more.
-pub(super) const LARGEST_PASSED: usize = 8 << 10;
+/// The largest frame whose message is passed on, in bytes. Larger ones are put together here as they
+/// come.
+const LARGEST_PASSED: usize = 8 << 10;
 /// The most bytes that are passed on at once, but for one message. A message that is kept keeps all of them.
 const LARGEST_PASS: usize = 16 << 10;
 /// The most bytes of one part of a message, beyond what there is when somebody asks for the first one.
 const LARGEST_PART: usize = 64 << 10;
 
 impl Inspector {
-    /// For a peer that must mask (a client), or must not (a server).
-    pub(super) fn new(peer_masks: bool, limits: &Limits) -> Self {
+    /// For a peer that must mask (a client), or must not (a server). The limit of fragments may count elsewhere.
+    pub(super) fn new(peer_masks: bool, counting: bool) -> Self {
         Self {
-            max_frame: limits.frame as u64,
-            max_message: limits.message as u64,
-            max_fragments: limits.fragments,
-            max_streamed: limits.streamed.unwrap_or(0),
+            counting,
             state: State::Header,
             header: Header::new(peer_masks),
             frame: Frame::default(),
-            control: Vec::new(),
+            control: None,
             message: None,
-            passed: 0,
         }
     }
 
-    /// How many messages have been passed on whole, modulo 2³².
-    pub(super) const fn passed(&self) -> u32 {
-        self.passed
+    /// The message that begins here, where [`step`](Self::step) says that there are whole ones.
+    #[inline]
+    pub(super) fn small(&self, input: &[u8]) -> Option<Small> {
+        self.header.small(input)
     }
 
     /// Whether nothing has begun and not ended: neither a frame nor a message.
@@ -179,13 +173,13 @@ impl Inspector {
 
     /// Looks at the next bytes; not while a message [is held](Self::is_held), and with none only when it
     /// [is due](Self::is_due).
-    pub(super) fn step(&mut self, input: &[u8]) -> Step {
+    pub(super) fn step(&mut self, input: &[u8], limits: &Limits) -> Step {
         match self.state {
-            State::Header if self.header.is_empty() => match self.whole_messages(input) {
-                0 => self.header(input),
+            State::Header if self.header.is_empty() => match self.whole_messages(input, limits) {
+                0 => self.header(input, limits),
                 length => Step::Pass(length),
             },
-            State::Header => self.header(input),
+            State::Header => self.header(input, limits),
             State::Payload => self.payload(input),
             // Whatever follows a close frame is no message (section 5.5.1).
             State::Closed => Step::Drop(input.len()),
@@ -194,57 +188,40 @@ impl Inspector {
 
     /// The fast path: how many bytes at the start are whole messages of one frame.
     ///
-    /// Their text is not looked at: it is all there, so the decoder that comes next reports it just as early.
-    fn whole_messages(&mut self, input: &[u8]) -> usize {
+    /// Their text is not looked at: it is all there, and is checked next.
+    fn whole_messages(&self, input: &[u8], limits: &Limits) -> usize {
         if self.message.is_some() {
             return 0;
         }
-        let limit = self
-            .max_frame
-            .min(self.max_message)
-            .min(LARGEST_PASSED as u64);
-        let (mask_bit, mask_length) = self.header.mask();
+        let limit = limits.frame.min(limits.message).min(LARGEST_PASSED);
         let mut at = 0;
-        while let [0x81 | 0x82, second, rest @ ..] = &input[at..] {
-            if at >= LARGEST_PASS {
-                break;
-            }
-            let (header, length) = match (second ^ mask_bit, rest) {
-                (short @ 0..=125, _) => (2 + mask_length, usize::from(short)),
-                // Below 126 it is a length in more bytes than it needs, which the slow path refuses.
-                (126, [high, low, ..]) if *high > 0 || *low >= 126 => (
-                    4 + mask_length,
-                    usize::from(u16::from_be_bytes([*high, *low])),
-                ),
+        while at < LARGEST_PASS {
+            match self.header.small(&input[at..]) {
+                Some(small) if small.length <= limit => at += small.head + small.length,
                 _ => break,
-            };
-            if length as u64 > limit || input.len() - at < header + length {
-                break;
             }
-            at += header + length;
-            self.passed = self.passed.wrapping_add(1);
         }
         at
     }
 
-    fn header(&mut self, input: &[u8]) -> Step {
+    fn header(&mut self, input: &[u8], limits: &Limits) -> Step {
         let mut taken = 0;
         while let Some(&byte) = input.get(taken) {
             taken += 1;
             match self.header.push(byte, self.message.is_some()) {
                 Ok(None) => {}
-                Ok(Some(frame)) => return self.begin_frame(frame, taken),
+                Ok(Some(frame)) => return self.begin_frame(frame, taken, limits),
                 Err(fault) => return self.fault(fault),
             }
         }
         Step::Drop(taken)
     }
 
-    fn begin_frame(&mut self, frame: Frame, taken: usize) -> Step {
+    fn begin_frame(&mut self, frame: Frame, taken: usize, limits: &Limits) -> Step {
         self.frame = frame;
         self.state = State::Payload;
         if !frame.is_control() {
-            if let Err(fault) = self.begin_data() {
+            if let Err(fault) = self.begin_data(limits) {
                 return self.fault(fault);
             }
         }
@@ -254,7 +231,7 @@ impl Inspector {
         Step::Drop(taken)
     }
 
-    fn begin_data(&mut self) -> Result<(), Fault> {
+    fn begin_data(&mut self, limits: &Limits) -> Result<(), Fault> {
         match self.frame.opcode {
             TEXT => self.begin_message(MessageKind::Text),
             BINARY => self.begin_message(MessageKind::Binary),
@@ -265,19 +242,21 @@ impl Inspector {
         };
         progress.fragments = progress.fragments.saturating_add(1);
         progress.size = progress.size.saturating_add(self.frame.left);
+        // 0 where no message is taken in parts that could not be taken whole.
+        let max_streamed = limits.streamed.unwrap_or(0);
         // What is never held whole may be larger, and in as many frames as it takes.
-        if progress.taking != Taking::Whole && self.max_streamed > 0 {
-            return if progress.size > self.max_streamed {
+        if progress.taking != Taking::Whole && max_streamed > 0 {
+            return if progress.size > max_streamed {
                 Err(Fault::too_big(OVER))
             } else {
                 Ok(())
             };
         }
-        let fault = if self.frame.left > self.max_frame {
+        let fault = if self.frame.left > limits.frame as u64 {
             Fault::too_big("a frame over the limit")
-        } else if progress.size > self.max_message {
+        } else if progress.size > limits.message as u64 {
             Fault::too_big(OVER)
-        } else if progress.fragments > self.max_fragments {
+        } else if self.counting && progress.fragments > limits.fragments {
             Fault {
                 code: CloseCode::POLICY,
                 what: "a message of too many fragments",
@@ -285,7 +264,7 @@ impl Inspector {
         } else {
             return Ok(());
         };
-        if progress.size > self.max_streamed {
+        if progress.size > max_streamed {
             return Err(fault);
         }
         progress.held = Some(fault);
@@ -309,8 +288,8 @@ impl Inspector {
         mask.rotate_left(usize::from(self.frame.phase));
         if self.frame.is_control() {
             let unmasked = piece.iter().zip(mask.iter().cycle());
-            self.control
-                .extend(unmasked.map(|(byte, mask)| byte ^ mask));
+            let control = self.control.get_or_insert_default();
+            control.extend(unmasked.map(|(byte, mask)| byte ^ mask));
         } else if let Some(progress) = &mut self.message {
             let end = self.frame.last.then_some(self.frame.left);
             if let Err(fault) = progress.assembly.push(piece, mask, end) {
@@ -349,7 +328,10 @@ impl Inspector {
     }
 
     fn end_control(&mut self, taken: usize) -> Step {
-        let payload = Bytes::from(std::mem::take(&mut self.control));
+        let payload = self
+            .control
+            .take()
+            .map_or_else(Bytes::new, |control| Bytes::from(*control));
         let control = match self.frame.opcode {
             PING => Control::Ping(payload),
             PONG => Control::Pong(payload),

@@ -1,7 +1,8 @@
-//! The byte stream as the decoder sees it: only data frames, each checked.
+//! The byte stream, each of its frames checked.
 
 use std::{
     io,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +12,9 @@ use futures_io::AsyncRead;
 use super::{
     ahead::Ahead,
     control::{Control, Fault},
-    inspector::{Data, Inspector, LARGEST_PASSED, Step, Taking},
+    inspector::{Data, Inspector, Step, Taking},
+    line::Line,
+    params::Settings,
     past::Rest,
 };
 use crate::ws::{CloseFrame, deflate::DeflateIo};
@@ -21,17 +24,15 @@ const MAX_PONGS: usize = 16;
 
 /// A transport, the bytes read ahead of it, and what was found in them.
 ///
-/// The decoder above never reads the transport: it gets what is in memory, and "not now" after that. So the driver
-/// alone decides when to read, and knows which waker the transport holds.
+/// The driver alone decides when to read, and knows which waker the transport holds.
 #[derive(Debug)]
 pub(super) struct Io<T> {
-    transport: DeflateIo<T>,
+    pub(super) transport: DeflateIo<T>,
     ahead: Ahead,
     inspector: Inspector,
-    /// So many unread bytes are whole messages, for the decoder.
-    pass: usize,
-    /// Messages that came out of the decoder, modulo 2³².
-    decoded: u32,
+    settings: Arc<Settings>,
+    /// So many unread bytes are whole messages, to be decoded.
+    pass: u32,
     pub(super) found: Found,
     pub(super) rest: Rest,
 }
@@ -40,12 +41,12 @@ pub(super) struct Io<T> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Payloads of pings that want an answer, the oldest first.
-    pub(super) pings: Vec<Bytes>,
+    pub(super) pings: Line<Bytes>,
     /// The payload of the last pong, where it is one of ours: the number of the ping.
     pub(super) pong: Option<u32>,
     /// How many pings and pongs came.
     pub(super) controls: u32,
-    /// A message, or a part of one, that came after everything for the decoder.
+    /// A message, or a part of one, that came after everything that was passed on.
     // Boxed, as is the end: they are large, and most connections are idle.
     pub(super) data: Option<Box<Data>>,
     /// How the peer's part ended.
@@ -66,13 +67,17 @@ pub(super) enum End {
 }
 
 impl<T> Io<T> {
-    pub(super) fn new(transport: DeflateIo<T>, inspector: Inspector) -> Self {
+    pub(super) fn new(
+        transport: DeflateIo<T>,
+        inspector: Inspector,
+        settings: Arc<Settings>,
+    ) -> Self {
         Self {
             transport,
             ahead: Ahead::default(),
             inspector,
+            settings,
             pass: 0,
-            decoded: 0,
             found: Found::default(),
             rest: Rest::default(),
         }
@@ -94,19 +99,9 @@ impl<T> Io<T> {
         !self.ahead.is_empty() || self.found.data.is_some()
     }
 
-    /// Whether the decoder has something to read.
+    /// Whether there are whole messages to be decoded.
     pub(super) const fn has_pass(&self) -> bool {
         self.pass > 0
-    }
-
-    /// Whether the decoder holds messages that have not come out.
-    pub(super) const fn is_decoding(&self) -> bool {
-        self.decoded != self.inspector.passed()
-    }
-
-    /// A message came out of the decoder.
-    pub(super) const fn decoded(&mut self) {
-        self.decoded = self.decoded.wrapping_add(1);
     }
 
     /// Unread bytes will have to wait.
@@ -114,7 +109,7 @@ impl<T> Io<T> {
         self.ahead.settle();
     }
 
-    /// Looks at unread bytes, up to the next one that is for the decoder, or that somebody else has to deal with.
+    /// Looks at unread bytes, up to whole messages, or what somebody else has to deal with.
     pub(super) fn inspect(&mut self) {
         while self.pass == 0 && self.found.data.is_none() && self.found.end.is_none() {
             if self.inspector.is_held() {
@@ -137,8 +132,11 @@ impl<T> Io<T> {
     }
 
     fn step(&mut self) {
-        match self.inspector.step(self.ahead.unread()) {
-            Step::Pass(count) => self.pass = count,
+        match self
+            .inspector
+            .step(self.ahead.unread(), &self.settings.limits)
+        {
+            Step::Pass(count) => self.pass = count as u32,
             Step::Drop(count) => self.ahead.consume(count),
             Step::Control(count, control) => {
                 self.ahead.consume(count);
@@ -164,17 +162,15 @@ impl<T> Io<T> {
         }
     }
 
-    /// The bytes of whole messages, for the decoder.
-    pub(super) fn take_pass(&mut self) -> Option<Vec<u8>> {
-        if self.pass == 0 {
-            return None;
-        }
-        let count = std::mem::take(&mut self.pass);
-        // Behind all of them the decoder wants as much room as each of them has bytes.
-        let mut bytes = Vec::with_capacity(count + count.min(LARGEST_PASSED));
-        bytes.extend_from_slice(&self.ahead.unread()[..count]);
+    /// The bytes of whole messages that come next.
+    pub(super) fn pass(&self) -> &[u8] {
+        &self.ahead.unread()[..self.pass as usize]
+    }
+
+    /// A message of so many bytes has been taken out of them.
+    pub(super) fn passed(&mut self, count: usize) {
+        self.pass -= count as u32;
         self.ahead.consume(count);
-        Some(bytes)
     }
 
     /// Drops what has been read.
@@ -183,7 +179,7 @@ impl<T> Io<T> {
         while self.has_unread() && self.found.end.is_none() {
             self.inspector.take_as(Taking::Nothing);
             self.inspect();
-            self.ahead.consume(std::mem::take(&mut self.pass));
+            self.ahead.consume(std::mem::take(&mut self.pass) as usize);
             self.found.data = None;
         }
     }
@@ -227,6 +223,7 @@ impl<T: AsyncRead + Unpin> Io<T> {
     /// Reads and drops everything, also after the peer's close frame. `Ready` says how many bytes went by, or that
     /// the transport ended.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.pass = 0;
         self.ahead.clear();
         self.ahead
             .fill(&mut self.transport, cx)
@@ -240,7 +237,7 @@ impl Found {
             Control::Ping(payload) => {
                 self.controls = self.controls.saturating_add(1);
                 if self.pings.len() == MAX_PONGS {
-                    self.pings.remove(0);
+                    self.pings.pop();
                 }
                 self.pings.push(payload);
             }
@@ -271,7 +268,7 @@ impl End {
             | Kind::NotConnected
             // TLS without its goodbye.
             | Kind::UnexpectedEof
-            // It takes nothing more. The decoder calls that a reset.
+            // It takes nothing more. tungstenite calls that a reset.
             | Kind::WriteZero => Self::Eof,
             _ => Self::Failed(error),
         }

@@ -1,7 +1,7 @@
 //! One WebSocket connection: the handle that is used, and the driver that moves its messages.
 //!
 //! ```text
-//! handler ─ WebSocket ─ Shared { inbox, outbox } ─ Driver ─ Framer (decode, encode) ─ Io (inspect) ─ transport
+//! handler ─ WebSocket ─ Shared { inbox, outbox } ─ Driver ─ Framer (encode) ─ Io (inspect, decode) ─ transport
 //! ```
 
 mod ahead;
@@ -20,7 +20,9 @@ mod header;
 mod incoming;
 mod inspector;
 mod io;
+mod line;
 mod params;
+mod passing;
 mod past;
 mod queue;
 mod reader;
@@ -38,10 +40,10 @@ mod writing;
 
 pub use self::byte_stream::ByteStream;
 pub use self::endpoint::Endpoint;
+pub(super) use self::header::{frame_length, put_frame};
 pub use self::reader::MessageReader;
 pub use self::split::{Driving, Receiver, Sender};
 pub(crate) use self::tungstenite::Utf8;
-pub(super) use self::tungstenite::{frame_length, put_frame};
 pub use self::websocket::WebSocket;
 pub use self::writer::MessageWriter;
 #[allow(unused_imports, reason = "the seam for acceptor and connector")]

@@ -2,92 +2,149 @@
 
 use std::{
     cell::Cell,
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, buf::Chain};
 use futures_io::AsyncWrite;
 
 use super::{
+    header::{FIN, first_of, put_head},
     io::{End, Io},
-    tungstenite::put_frame,
+    line::Line,
+    writing::Sent,
 };
 use crate::ws::{
     Message, Outgoing,
     outgoing::{Content, Packing},
 };
 
-/// The largest payload that is copied behind its header, in bytes.
-const SMALL: usize = 4 << 10;
 /// From so many bytes of payload on, prepared frames are worth a write of their own.
 const LARGE: usize = 4 << 10;
+/// From so many bytes of payload on, the frame of any message is.
+pub(super) const LARGE_ONE: usize = 16 << 10;
+/// As many bytes are put together for one write, and a message more.
+const WRITE: usize = 64 << 10;
+/// A frame header of a server, in bytes.
+const LONGEST_HEAD: usize = 10;
 
 thread_local! {
-    /// Where every connection of a thread puts a frame together: it holds nothing between two calls.
+    /// Where every connection of a thread puts frames together: it holds nothing between two calls.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// What the transport has not taken of frames that are written past the encoder. It goes before everything else.
 #[derive(Debug, Default)]
 // Boxed: hardly any connection has one.
-pub(super) struct Rest(Option<Box<Bytes>>);
+pub(super) struct Rest(Option<Box<Chain<Bytes, Bytes>>>);
 
 /// Whether a message is worth a write of its own, also when others follow at once.
 pub(super) fn is_worth_a_write(outgoing: &Outgoing) -> bool {
     match &outgoing.0 {
-        Content::Message(..) => false,
+        Content::Message(message, _) => message.len() >= LARGE_ONE,
         Content::Prepared(prepared) => prepared.len() >= LARGE,
     }
 }
 
 impl<T: AsyncWrite + Unpin> Io<T> {
-    /// Writes a message of a server, whose encoder holds nothing, if its frame is there or easily made; it comes back
-    /// if not. What the transport does not take is kept, and goes with the next write or flush.
+    /// Writes the messages of a server, whose encoder holds nothing and which does not compress, until all are gone
+    /// or the transport takes no more. What it has not taken of a frame is kept, and goes with the next write or flush.
+    pub(super) fn write_queue(
+        &mut self,
+        queue: &mut Line<Outgoing>,
+        sent: &mut Sent,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        debug_assert!(self.rest.is_none(), "something else is to be written first");
+        while let (Some(first), true) = (queue.front(), self.rest.is_none()) {
+            if !is_worth_a_write(first) {
+                self.write_small(queue, sent, cx).map_err(End::of)?;
+            } else if let Some(large) = queue.pop() {
+                sent.count(&large);
+                let _written = self.write_past(large, cx)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one message of a server, whose encoder holds nothing, if its frame is there or easily made; it comes
+    /// back if not. What the transport does not take is kept.
     pub(super) fn write_past(
         &mut self,
         outgoing: Outgoing,
         cx: &mut Context<'_>,
     ) -> Result<Option<Outgoing>, End> {
-        debug_assert!(self.rest.is_none(), "something else is to be written first");
-        match &outgoing.0 {
-            Content::Message(message, Packing::Free | Packing::Never)
-                if message.len() <= SMALL && self.transport().is_plain() =>
-            {
-                self.write_small(message, cx).map_err(End::of)?;
-            }
-            Content::Prepared(prepared) => {
-                let Some(frames) = self.transport().take_frames(prepared) else {
+        match outgoing.0 {
+            Content::Message(message, packing) if self.transport.is_plain() => self
+                .write_frame(message, packing, cx)
+                .map_err(End::of)
+                .map(|()| None),
+            Content::Prepared(ref prepared) => {
+                let Some(frames) = self.transport.take_frames(prepared) else {
                     return Ok(Some(outgoing));
                 };
                 let taken = self.write_some(&frames, cx).map_err(End::of)?;
                 self.rest.put(&frames, taken);
+                Ok(None)
             }
-            Content::Message(..) => return Ok(Some(outgoing)),
+            Content::Message(..) => Ok(Some(outgoing)),
         }
-        Ok(None)
     }
 
-    fn write_small(&mut self, message: &Message, cx: &mut Context<'_>) -> io::Result<()> {
-        let mut frame = SCRATCH.take();
-        frame.clear();
-        put_frame(message.is_text(), false, message.as_bytes(), &mut frame);
-        let taken = self.write_some(&frame, cx);
-        if let Ok(taken) = taken {
-            if taken < frame.len() {
-                self.rest.put(&Bytes::copy_from_slice(&frame[taken..]), 0);
+    /// Puts messages together in one piece, up to a large one, and writes that.
+    fn write_small(
+        &mut self,
+        queue: &mut Line<Outgoing>,
+        sent: &mut Sent,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let mut frames = SCRATCH.take();
+        frames.clear();
+        while queue.front().is_some_and(|next| !is_worth_a_write(next)) && frames.len() < WRITE {
+            let Some(outgoing) = queue.pop() else { break };
+            sent.count(&outgoing);
+            match &outgoing.0 {
+                Content::Message(message, packing) => {
+                    put_head(first_byte(message, *packing), message.len(), &mut frames);
+                    frames.extend_from_slice(message.as_bytes());
+                }
+                Content::Prepared(prepared) => frames.extend_from_slice(&prepared.plain()),
             }
         }
-        SCRATCH.set(frame);
+        let taken = self.write_some(&frames, cx);
+        if let Ok(taken) = taken {
+            if taken < frames.len() {
+                self.rest.put(&Bytes::copy_from_slice(&frames[taken..]), 0);
+            }
+        }
+        SCRATCH.set(frames);
         taken.map(drop)
+    }
+
+    /// The payload is not copied: it may be a megabyte.
+    fn write_frame(
+        &mut self,
+        message: Message,
+        packing: Packing,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let mut head = Vec::with_capacity(LONGEST_HEAD);
+        put_head(first_byte(&message, packing), message.len(), &mut head);
+        let frame = Bytes::from(head).chain(message.into_bytes());
+        self.rest.0 = Some(Box::new(frame));
+        match self.poll_rest(cx) {
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
     }
 
     /// Writes until the transport takes no more: how much it took.
     fn write_some(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<usize> {
         let mut taken = 0;
         while taken < bytes.len() {
-            let transport = Pin::new(self.transport().get_mut());
+            let transport = Pin::new(self.transport.get_mut());
             match transport.poll_write(cx, &bytes[taken..]) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
@@ -99,16 +156,18 @@ impl<T: AsyncWrite + Unpin> Io<T> {
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(mut rest) = self.rest.0.take() else {
-            return Poll::Ready(Ok(()));
-        };
-        let taken = self.write_some(&rest, cx)?;
-        rest.advance(taken);
-        if rest.is_empty() {
-            return Poll::Ready(Ok(()));
+        while let Some(rest) = &mut self.rest.0 {
+            let mut parts = [IoSlice::new(&[]); 2];
+            let count = rest.chunks_vectored(&mut parts);
+            let transport = Pin::new(self.transport.get_mut());
+            let taken = ready!(transport.poll_write_vectored(cx, &parts[..count]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            rest.advance(taken);
+            self.rest.0.take_if(|rest| !rest.has_remaining());
         }
-        self.rest.0 = Some(rest);
-        Poll::Pending
+        Poll::Ready(Ok(()))
     }
 
     /// Writes what comes out of the encoder.
@@ -127,6 +186,16 @@ impl<T: AsyncWrite + Unpin> Io<T> {
     }
 }
 
+/// Of the frame of a message, or of a part of one.
+#[inline]
+const fn first_byte(message: &Message, packing: Packing) -> u8 {
+    match packing {
+        Packing::Free | Packing::Never => first_of(message.is_text()),
+        Packing::Fragment { opcode, last: true } => FIN | opcode,
+        Packing::Fragment { opcode, .. } => opcode,
+    }
+}
+
 impl Rest {
     pub(super) const fn is_none(&self) -> bool {
         self.0.is_none()
@@ -134,7 +203,7 @@ impl Rest {
 
     fn put(&mut self, bytes: &Bytes, taken: usize) {
         if taken < bytes.len() {
-            self.0 = Some(Box::new(bytes.slice(taken..)));
+            self.0 = Some(Box::new(bytes.slice(taken..).chain(Bytes::new())));
         }
     }
 }

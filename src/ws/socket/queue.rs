@@ -1,7 +1,6 @@
 //! Messages that wait, bounded in number and in bytes. Pure.
 
-use std::collections::VecDeque;
-
+use super::line::Line;
 use crate::ws::{Limits, Message, Outgoing};
 
 /// What can wait.
@@ -28,6 +27,22 @@ impl Weight for Outgoing {
 
     fn places(&self) -> usize {
         self.entries()
+    }
+}
+
+/// How many messages may wait, and of how many bytes. The two queues of a connection have the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    count: usize,
+    pub(super) bytes: usize,
+}
+
+impl Bounds {
+    pub(super) const fn new(limits: &Limits) -> Self {
+        Self {
+            count: limits.queued_messages,
+            bytes: limits.queued_bytes,
+        }
     }
 }
 
@@ -58,51 +73,42 @@ impl Room {
 /// still takes memory.
 #[derive(Debug)]
 pub(super) struct Queue<M> {
-    messages: VecDeque<M>,
+    messages: Line<M>,
     count: usize,
     bytes: usize,
-    max_count: usize,
-    max_bytes: usize,
 }
 
 impl<M: Weight> Queue<M> {
-    pub(super) const fn new(limits: &Limits) -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            messages: VecDeque::new(),
+            messages: Line::new(),
             count: 0,
             bytes: 0,
-            max_count: limits.queued_messages,
-            max_bytes: limits.queued_bytes,
         }
     }
 
     /// Whether one more is let in, of whatever size.
     #[inline]
-    pub(super) const fn has_room(&self) -> bool {
-        self.count < self.max_count && self.bytes < self.max_bytes
+    pub(super) const fn has_room(&self, bounds: &Bounds) -> bool {
+        self.count < bounds.count && self.bytes < bounds.bytes
     }
 
     /// What is let in still.
-    pub(super) const fn room(&self) -> Room {
+    pub(super) const fn room(&self, bounds: &Bounds) -> Room {
         Room {
-            count: self.max_count.saturating_sub(self.count),
-            bytes: self.max_bytes.saturating_sub(self.bytes),
+            count: bounds.count.saturating_sub(self.count),
+            bytes: bounds.bytes.saturating_sub(self.bytes),
         }
     }
 
     /// Whether at most half of either bound is in use: where a stopped side goes on, so that it goes on in batches.
-    pub(super) const fn is_half_empty(&self) -> bool {
-        self.count <= self.max_count / 2 && self.bytes <= self.max_bytes / 2
+    pub(super) const fn is_half_empty(&self, bounds: &Bounds) -> bool {
+        self.count <= bounds.count / 2 && self.bytes <= bounds.bytes / 2
     }
 
     /// The bytes in use.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// The bound in bytes.
-    pub(super) const fn max_bytes(&self) -> usize {
-        self.max_bytes
     }
 
     /// How many there are, and of how many bytes.
@@ -118,11 +124,11 @@ impl<M: Weight> Queue<M> {
     pub(super) fn push(&mut self, message: M) {
         self.count += message.places();
         self.bytes = self.bytes.saturating_add(message.weight());
-        self.messages.push_back(message);
+        self.messages.push(message);
     }
 
     /// Swaps all that waits with `other`, which is empty. It still counts.
-    pub(super) fn swap(&mut self, other: &mut VecDeque<M>) {
+    pub(super) fn swap(&mut self, other: &mut Line<M>) {
         debug_assert!(other.is_empty(), "what is swapped in would not be counted");
         std::mem::swap(&mut self.messages, other);
     }
@@ -134,36 +140,32 @@ impl<M: Weight> Queue<M> {
     }
 
     /// Adds all of `others`, and leaves an empty queue there.
-    pub(super) fn append(&mut self, others: &mut VecDeque<M>, bytes: usize) {
+    pub(super) fn append(&mut self, others: &mut Line<M>, bytes: usize) {
         self.count += others.len();
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.messages.is_empty() {
-            std::mem::swap(&mut self.messages, others);
-        } else {
-            self.messages.append(others);
-        }
+        self.messages.append(others);
     }
 
     /// The memory of an empty queue.
-    pub(super) fn spare(&mut self) -> Option<VecDeque<M>> {
-        let unused = self.messages.is_empty() && self.messages.capacity() > 0;
+    pub(super) fn spare(&mut self) -> Option<Line<M>> {
+        let unused = self.messages.is_empty() && self.messages.has_memory();
         unused.then(|| std::mem::take(&mut self.messages))
     }
 
     /// Memory for an empty queue that has none.
-    pub(super) fn lend(&mut self, spare: VecDeque<M>) {
-        if self.messages.capacity() == 0 {
+    pub(super) fn lend(&mut self, spare: Line<M>) {
+        if !self.messages.has_memory() {
             self.messages = spare;
         }
     }
 
-    pub(super) fn has_memory(&self) -> bool {
-        self.messages.capacity() > 0
+    pub(super) const fn has_memory(&self) -> bool {
+        self.messages.has_memory()
     }
 
     /// Drops all that waits: nobody will read or send it any more.
     pub(super) fn clear(&mut self) {
-        self.messages = VecDeque::new();
+        self.messages = Line::new();
         self.count = 0;
         self.bytes = 0;
     }

@@ -4,7 +4,7 @@ use std::{task::Context, time::Duration};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{driver::Driver, spare::Spare};
+use super::{clock::Rare, driver::Driver, spare::Spare};
 use crate::ws::outgoing::Outgoing;
 
 /// From so many messages or bytes at once on, a connection stays awake: to wake up costs as much as some messages.
@@ -16,10 +16,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Nothing is to be done: lets go of all memory that an idle connection does not need, now or soon.
     pub(super) fn rest(&mut self, cx: &mut Context<'_>) {
         self.doze(cx);
-        let idle = !self.dirty && self.tx.is_empty() && self.wire.is_clean();
+        let awake = self.alert && !self.wire.is_bulky();
+        let idle = !self.dirty && self.tx.is_empty();
         if let Some(io) = self.wire.io() {
             io.settle();
-            if !idle || self.alert || io.has_unread() {
+            if !idle || awake || io.has_unread() {
                 return;
             }
         }
@@ -35,10 +36,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Whether to stay awake for more. Without a timer nobody would say when it is enough.
     fn doze(&mut self, cx: &mut Context<'_>) {
         let (messages, bytes) = std::mem::take(&mut self.moved);
-        if self.timer.is_some() && (messages >= BATCH.0 || bytes > BATCH.1) {
+        let busy = messages >= BATCH.0 || bytes > BATCH.1;
+        if busy && self.wire.is_awake() && self.timer.is_some() {
             (self.alert, self.used) = (true, true);
         }
-        while self.alert && self.doze.poll(self.timer.as_ref(), DOZE, cx).is_ready() {
+        while self.alert && self.rings(Rare::Doze, DOZE, cx) {
             self.alert = std::mem::take(&mut self.used);
         }
     }

@@ -1,7 +1,6 @@
 //! What the handles and the driver of one connection share.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -10,7 +9,8 @@ use std::{
 use super::{
     feed::Feed,
     incoming::{Offer, Parts},
-    queue::Queue,
+    line::Line,
+    queue::{Bounds, Queue},
 };
 use crate::ws::{CloseFrame, Closed, ClosedBy, Error, Limits, Message, MessageKind, Outgoing};
 
@@ -26,6 +26,8 @@ struct Inner {
 
 #[derive(Debug)]
 pub(super) struct State {
+    /// Of either queue.
+    pub(super) bounds: Bounds,
     pub(super) inbox: Queue<Message>,
     pub(super) outbox: Queue<Outgoing>,
     /// Messages handed in so far, and how many of these are known to be on the wire.
@@ -34,7 +36,7 @@ pub(super) struct State {
     /// Frames of a message that is not whole have been queued: nothing else may be until it is.
     pub(super) writing: bool,
     /// What was queued nevertheless, by those who had been told that there is room.
-    pub(super) delayed: Vec<Outgoing>,
+    pub(super) delayed: Line<Outgoing>,
     /// A stream whose items are to be sent, on its way to the driver.
     pub(super) feed: Option<Feed>,
     /// A handle asked for the end, with this frame.
@@ -75,12 +77,13 @@ pub(super) struct State {
 impl Shared {
     pub(super) fn new(limits: &Limits, protocol: Option<Box<str>>) -> Self {
         let state = Mutex::new(State {
-            inbox: Queue::new(limits),
-            outbox: Queue::new(limits),
+            bounds: Bounds::new(limits),
+            inbox: Queue::new(),
+            outbox: Queue::new(),
             queued: 0,
             flushed: 0,
             writing: false,
-            delayed: Vec::new(),
+            delayed: Line::new(),
             feed: None,
             close: None,
             handles: 1,
@@ -138,7 +141,7 @@ impl Shared {
         taken: &mut Taken,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        match taken.messages.pop_front() {
+        match taken.messages.pop() {
             Some(message) => Poll::Ready(Ok(Some(message))),
             None => self.poll_inbox(taken, cx),
         }
@@ -156,9 +159,9 @@ impl Shared {
                 taken.weight = state.inbox.weight();
                 state.inbox.swap(&mut taken.messages);
                 state.answering = true;
-                return Poll::Ready(Ok(taken.messages.pop_front()));
+                return Poll::Ready(Ok(taken.messages.pop()));
             }
-            if taken.messages.capacity() > 0 {
+            if taken.messages.has_memory() {
                 // The memory goes where the next ones come from.
                 state.inbox.lend(std::mem::take(&mut taken.messages));
             }
@@ -310,7 +313,7 @@ impl Shared {
 /// Messages that a handle has taken out of the inbox, and not given out yet.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    pub(super) messages: VecDeque<Message>,
+    pub(super) messages: Line<Message>,
     /// How many they were, and of how many bytes.
     pub(super) weight: (usize, usize),
     /// The one in progress would be taken in parts.
@@ -359,7 +362,7 @@ impl State {
 
     /// Whether a message may be queued.
     fn has_room(&self) -> bool {
-        !self.writing && self.outbox.has_room()
+        !self.writing && self.outbox.has_room(&self.bounds)
     }
 
     /// The caller waits for a message, or for a part of one.

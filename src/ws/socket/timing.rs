@@ -9,6 +9,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    clock::Rare,
     driver::{Driver, Phase},
     io::End,
 };
@@ -50,15 +51,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
     }
 
+    /// Whether a rare alarm rings, `after` it was first asked for.
+    pub(super) fn rings(&mut self, which: Rare, after: Duration, cx: &mut Context<'_>) -> bool {
+        self.rares
+            .poll(which, self.timer.as_ref(), after, cx)
+            .is_ready()
+    }
+
     /// Looks at every clock that matters now.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) {
         if matches!(self.phase, Phase::Answering(_)) {
             let close_timeout = self.settings.close_timeout;
-            if self
-                .deadline
-                .poll(self.timer.as_ref(), close_timeout, cx)
-                .is_ready()
-            {
+            if self.rings(Rare::Deadline, close_timeout, cx) {
                 self.answer_end();
             }
             return;
@@ -78,9 +82,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if count <= limit / 2 || self.timer.is_none() {
             return;
         }
-        let second = self
-            .control_time
-            .poll(self.timer.as_ref(), Duration::from_secs(1), cx);
+        let second = self.rares.poll(
+            Rare::Controls,
+            self.timer.as_ref(),
+            Duration::from_secs(1),
+            cx,
+        );
         if count > limit {
             let (code, what) = (CloseCode::POLICY, "too many control frames");
             self.fail(code, what, Error::fault(code, what), EndReason::Protocol);
@@ -99,12 +106,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             _ => false,
         } && !self.shared.lock().stalled;
         if !began {
-            self.message_time.reset();
-        } else if self
-            .message_time
-            .poll(self.timer.as_ref(), limit, cx)
-            .is_ready()
-        {
+            self.rares.reset(Rare::Message);
+        } else if self.rings(Rare::Message, limit, cx) {
             let (code, what) = (CloseCode::POLICY, "a message took too long");
             self.fail(code, what, Error::fault(code, what), EndReason::Protocol);
         }
@@ -147,7 +150,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return;
         };
         if pong == self.ping.count {
-            if let Some(sent) = self.ping.sent.take() {
+            if let Some(sent) = self.ping.sent.take().as_deref() {
                 let elapsed = sent.elapsed();
                 self.shared.lock().round_trip = Some(elapsed);
                 self.count(|guard| guard.round_trip(elapsed));

@@ -1,7 +1,6 @@
 //! The one file that speaks both vocabularies: ours, and that of the framing library.
 
 use std::{
-    collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
     task::{Context, Poll},
 };
@@ -22,11 +21,13 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{
     control::{Fault, NOT_UTF8},
     io::{End, Io},
+    line::Line,
     params::Role,
+    past::LARGE_ONE,
     writing::Sent,
 };
 use crate::ws::{
-    CloseCode, CloseFrame, Message, Prepared, Text,
+    CloseCode, CloseFrame, Message, Prepared,
     outgoing::{Content, Form, Outgoing},
 };
 
@@ -47,13 +48,13 @@ pub(super) struct Framer<T>(Box<Inner<T>>);
 #[derive(Debug)]
 struct Inner<T> {
     encoder: WebSocketContext,
-    /// There while it holds messages: it gets them whole, and makes slices of them.
-    decoder: Option<WebSocketContext>,
     io: Io<T>,
     /// The encoder's buffer may hold something.
     holding: bool,
     /// The transport did not take what was encoded.
     stuck: bool,
+    /// The encoder's buffer has held a large message, and has grown with it.
+    bulky: bool,
 }
 
 /// The byte stream of one call to the codec.
@@ -62,17 +63,14 @@ struct Port<'a, 'b, T> {
     cx: &'a mut Context<'b>,
 }
 
-/// The byte stream of a decoder, which has got all that there is for it, and answers nothing.
-struct Nothing;
-
 impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     pub(super) fn new(io: Io<T>, role: Role) -> Self {
         Self(Box::new(Inner {
             encoder: WebSocketContext::new(wire_role(role), Some(config())),
-            decoder: None,
             io,
             holding: false,
             stuck: false,
+            bulky: false,
         }))
     }
 
@@ -84,40 +82,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
         self.0.io
     }
 
-    /// Whether nothing is in the decoder that is not in the [`Io`].
-    pub(super) fn is_clean(&self) -> bool {
-        !self.0.io.has_pass() && !self.0.io.is_decoding()
-    }
-
     /// Whether the encoder's buffer may hold something.
     pub(super) const fn is_holding(&self) -> bool {
         self.0.holding
     }
 
-    /// The next message in what has been read and is for the decoder.
-    #[inline]
-    pub(super) fn next(&mut self, role: Role) -> Option<Result<Message, End>> {
-        let Inner { decoder, io, .. } = &mut *self.0;
-        loop {
-            if let Some(codec) = decoder {
-                match codec.read(&mut Nothing) {
-                    Ok(message) => {
-                        io.decoded();
-                        if !io.is_decoding() {
-                            *decoder = None;
-                        }
-                        return Some(data(message));
-                    }
-                    Err(error) if is_blocked(&error) => *decoder = None,
-                    Err(error) => return Some(Err(end(error))),
-                }
-            }
-            io.inspect();
-            let bytes = io.take_pass()?;
-            let codec =
-                WebSocketContext::from_partially_read(bytes, wire_role(role), Some(config()));
-            *decoder = Some(codec);
-        }
+    /// Whether the encoder holds more memory than it is worth.
+    pub(super) const fn is_bulky(&self) -> bool {
+        self.0.bulky
     }
 
     /// Ready when the encoder's buffer is not stuck.
@@ -133,7 +105,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     /// Encodes messages until the queue is empty, or the encoder's buffer is stuck: whether it is.
     pub(super) fn send_all(
         &mut self,
-        queue: &mut VecDeque<Outgoing>,
+        queue: &mut Line<Outgoing>,
         sent: &mut Sent,
         cx: &mut Context<'_>,
     ) -> Result<bool, End> {
@@ -141,7 +113,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
             if self.poll_ready(cx)?.is_pending() {
                 return Ok(true);
             }
-            if let Some(outgoing) = queue.pop_front() {
+            if let Some(outgoing) = queue.pop() {
                 sent.count(&outgoing);
                 self.send(outgoing, cx)?;
             }
@@ -153,6 +125,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     pub(super) fn send(&mut self, outgoing: Outgoing, cx: &mut Context<'_>) -> Result<(), End> {
         match outgoing.0 {
             Content::Message(message, packing) => {
+                self.0.bulky |= message.len() >= LARGE_ONE;
                 let form = self.0.io.transport().form(packing);
                 self.start(wire_message(message, form), cx)
             }
@@ -163,6 +136,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Framer<T> {
     fn send_prepared(&mut self, prepared: &Prepared, cx: &mut Context<'_>) -> Result<(), End> {
         for part in prepared.parts() {
             let form = self.0.io.transport().prepared_form(part);
+            self.0.bulky |= part.len() >= LARGE_ONE;
             if let Some(message) = part.messages().next() {
                 self.start(wire_message(message.clone(), form), cx)?;
             }
@@ -251,22 +225,6 @@ impl<T: AsyncWrite + Unpin> Write for Port<'_, '_, T> {
     }
 }
 
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
-    }
-}
-
-impl Write for Nothing {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         // Bytes are handed in, never read.
@@ -283,18 +241,6 @@ const fn wire_role(role: Role) -> tungstenite::protocol::Role {
     match role {
         Role::Server => tungstenite::protocol::Role::Server,
         Role::Client => tungstenite::protocol::Role::Client,
-    }
-}
-
-#[inline]
-fn data(message: tungstenite::Message) -> Result<Message, End> {
-    match message {
-        tungstenite::Message::Text(text) => Ok(Message::Text(Text::from_utf8(text))),
-        tungstenite::Message::Binary(bytes) => Ok(Message::Binary(bytes)),
-        _ => Err(End::Fault(Fault {
-            code: CloseCode::INTERNAL,
-            what: "a control frame passed the inspector",
-        })),
     }
 }
 
@@ -323,20 +269,6 @@ fn wire_message(message: Message, form: Form) -> tungstenite::Message {
     }
 }
 
-/// Adds a whole message as a server sends it.
-pub(in crate::ws) fn put_frame(text: bool, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
-    let mut header = data_header(text);
-    header.rsv1 = compressed;
-    out.reserve(frame_length(payload.len()));
-    let _never_fails = header.format(payload.len() as u64, out);
-    out.extend_from_slice(payload);
-}
-
-/// The length of a server's frame with so long a payload.
-pub(in crate::ws) fn frame_length(payload: usize) -> usize {
-    data_header(true).len(payload as u64) + payload
-}
-
 fn data_header(text: bool) -> FrameHeader {
     let data = if text { Data::Text } else { Data::Binary };
     FrameHeader {
@@ -363,7 +295,6 @@ fn marked(text: bool, payload: Bytes, mark: fn(&mut FrameHeader)) -> tungstenite
     tungstenite::Message::Frame(Frame::from_payload(header, payload))
 }
 
-/// The inspector lets nothing pass that the decoder could refuse, but for the text of whole frames.
 fn end(error: tungstenite::Error) -> End {
     use tungstenite::Error as Wire;
     match error {

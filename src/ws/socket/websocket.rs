@@ -383,7 +383,7 @@ impl WebSocket {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        match self.0.taken.messages.pop_front() {
+        match self.0.taken.messages.pop() {
             Some(message) => Poll::Ready(Ok(Some(message))),
             None => self.poll_more(cx),
         }

@@ -1,7 +1,6 @@
-//! The transport with its decoder, which exists only while there is something to decode or to send.
+//! The transport with its encoder, which exists only while it has something to send.
 
 use std::{
-    collections::VecDeque,
     mem,
     task::{Context, Poll},
 };
@@ -11,6 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{
     inspector::Data,
     io::{End, Io},
+    line::Line,
     params::Role,
     queue::Room,
     spare::Spare,
@@ -39,6 +39,8 @@ pub(super) struct Budget {
 
 /// What reading led to.
 pub(super) enum Read {
+    /// Whole messages are there to be decoded.
+    Passed,
     Data(Data),
     /// A message is too large to be held whole, and somebody has to say what becomes of it.
     Held,
@@ -53,7 +55,7 @@ pub(super) enum Read {
 /// Messages on their way to the inbox.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) messages: VecDeque<Message>,
+    pub(super) messages: Line<Message>,
     pub(super) bytes: usize,
     room: Room,
 }
@@ -72,14 +74,14 @@ impl Budget {
     }
 
     #[inline]
-    const fn spend(&mut self, messages: usize, bytes: usize) {
+    pub(super) const fn spend(&mut self, messages: usize, bytes: usize) {
         self.messages = self.messages.saturating_sub(messages);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
-    /// The decoder and encoder; wakes up if need be. `None` when the transport is gone.
+    /// The encoder; wakes up if need be. `None` when the transport is gone.
     pub(super) fn awake(&mut self, role: Role) -> Option<&mut Framer<T>> {
         if let Self::Asleep(_) = self {
             if let Self::Asleep(io) = mem::replace(self, Self::Gone) {
@@ -92,20 +94,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
-    /// Gives the decoder up. What is in it is lost, unless it is clean.
+    /// Gives the encoder up, and what is in it.
     pub(super) fn sleep(&mut self) {
         if let Self::Awake(_) = self {
             if let Self::Awake(framer) = mem::replace(self, Self::Gone) {
                 *self = Self::Asleep(framer.into_io());
             }
-        }
-    }
-
-    /// Whether the decoder holds nothing that would be missed.
-    pub(super) fn is_clean(&self) -> bool {
-        match self {
-            Self::Awake(framer) => framer.is_clean(),
-            Self::Asleep(_) | Self::Gone => true,
         }
     }
 
@@ -125,6 +119,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
+    /// Whether there is an encoder.
+    pub(super) const fn is_awake(&self) -> bool {
+        matches!(self, Self::Awake(_))
+    }
+
+    /// Whether the encoder holds more memory than it is worth.
+    pub(super) const fn is_bulky(&self) -> bool {
+        match self {
+            Self::Awake(framer) => framer.is_bulky(),
+            Self::Asleep(_) | Self::Gone => false,
+        }
+    }
+
     /// Ready when everything is with the transport, and has left it.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         match self {
@@ -134,10 +141,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
+    /// Decodes the whole messages that have been read, as far as there is room.
+    pub(super) fn decode(&mut self, batch: &mut Batch, budget: &mut Budget) -> Result<(), End> {
+        match self.io() {
+            Some(io) => io.decode(batch, budget),
+            None => Err(End::Eof),
+        }
+    }
+
     /// Reads on, up to the next message. `heard` is set when something came, whatever it was.
     pub(super) fn read(
         &mut self,
-        role: Role,
         cx: &mut Context<'_>,
         budget: &mut Budget,
         heard: &mut bool,
@@ -146,12 +160,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             if budget.is_spent() {
                 return Read::Spent;
             }
-            if let Some(read) = self.decode(role, budget) {
-                return read;
-            }
             let Some(io) = self.io() else {
                 return Read::End(End::Eof);
             };
+            io.inspect();
+            if io.has_pass() {
+                return Read::Passed;
+            }
+            // What was put together comes after what was passed on.
+            if let Some(data) = io.found.data.take() {
+                budget.spend(1, 0);
+                return Read::Data(*data);
+            }
+            if io.inspector().is_held() {
+                return Read::Held;
+            }
             if let Some(end) = io.found.end.take() {
                 return Read::End(*end);
             }
@@ -165,65 +188,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             }
         }
     }
-
-    /// What comes next of what has been read, if it is there whole.
-    fn decode(&mut self, role: Role, budget: &mut Budget) -> Option<Read> {
-        let read = match self
-            .awake_to_decode(role)
-            .and_then(|framer| framer.next(role))
-        {
-            Some(Err(end)) => return Some(Read::End(end)),
-            Some(Ok(message)) => Data::Message(message),
-            // What was put together comes after what the decoder had.
-            None => {
-                let io = self.io()?;
-                match io.found.data.take() {
-                    Some(data) => *data,
-                    None if io.inspector().is_held() => return Some(Read::Held),
-                    None => return None,
-                }
-            }
-        };
-        budget.spend(1, 0);
-        Some(Read::Data(read))
-    }
-
-    /// Decodes whole messages that have been read, as far as there is room.
-    pub(super) fn decode_batch(
-        &mut self,
-        role: Role,
-        budget: &mut Budget,
-        batch: &mut Batch,
-    ) -> Result<(), End> {
-        let Some(framer) = self.awake_to_decode(role) else {
-            return Ok(());
-        };
-        while batch.has_room() && !budget.is_spent() {
-            let Some(message) = framer.next(role) else {
-                break;
-            };
-            batch.push(message?);
-            budget.spend(1, 0);
-        }
-        Ok(())
-    }
-
-    /// The decoder, unless it sleeps and there is nothing for it.
-    fn awake_to_decode(&mut self, role: Role) -> Option<&mut Framer<T>> {
-        if let Self::Asleep(io) = self {
-            io.inspect();
-            if !io.has_pass() {
-                return None;
-            }
-        }
-        self.awake(role)
-    }
 }
 
 impl Batch {
     pub(super) const fn new(room: Room) -> Self {
         Self {
-            messages: VecDeque::new(),
+            messages: Line::new(),
             bytes: 0,
             room,
         }
@@ -234,14 +204,18 @@ impl Batch {
         self.room.is_some()
     }
 
+    /// A message of so many bytes is about to come.
+    #[inline]
+    pub(super) const fn reserve(&mut self, bytes: usize) {
+        self.room.fill(bytes);
+    }
+
     #[inline]
     pub(super) fn push(&mut self, message: Message) {
-        if self.messages.capacity() == 0 {
+        if !self.messages.has_memory() {
             self.messages = Message::borrow();
         }
-        let bytes = message.len();
-        self.bytes += bytes;
-        self.room.fill(bytes);
-        self.messages.push_back(message);
+        self.bytes += message.len();
+        self.messages.push(message);
     }
 }

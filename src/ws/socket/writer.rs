@@ -205,7 +205,7 @@ impl<'a> MessageWriter<'a> {
             if state.is_closing() {
                 return Poll::Ready(Err(Error::closed()));
             }
-            if !state.may_begin(self.stage) || !state.outbox.has_room() {
+            if !state.may_begin(self.stage) || !state.outbox.has_room(&state.bounds) {
                 state.wait_for_room(cx);
                 return Poll::Pending;
             }
@@ -263,7 +263,8 @@ impl State {
         }
         self.queue(frame);
         self.writing = false;
-        for message in mem::take(&mut self.delayed) {
+        let mut delayed = mem::take(&mut self.delayed);
+        while let Some(message) = delayed.pop() {
             self.queue(message);
         }
         Poll::Ready(Ok(()))

@@ -56,7 +56,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Pongs and pings go before data: they must not wait behind it.
     fn encode_control(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let pings = match self.wire.io() {
+        let mut pings = match self.wire.io() {
             Some(io) => std::mem::take(&mut io.found.pings),
             None => return Err(End::Eof),
         };
@@ -66,12 +66,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let Some(framer) = self.wire.awake(self.role) else {
             return Err(End::Eof);
         };
-        for payload in pings {
+        while let Some(payload) = pings.pop() {
             framer.send_pong(payload, cx)?;
         }
         if std::mem::take(&mut self.ping.due) {
             self.ping.count = self.ping.count.wrapping_add(1);
-            self.ping.sent = Some(Instant::now());
+            self.ping.sent = Some(Box::new(Instant::now()));
             framer.send_ping(Bytes::copy_from_slice(&self.ping.count.to_be_bytes()), cx)?;
         }
         self.dirty = true;
@@ -79,36 +79,52 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn encode_queue(&mut self, cx: &mut Context<'_>, sent: &mut Sent) -> Result<(), End> {
-        while let Some(first) = self.tx.front() {
-            let alone = self.tx.len() == 1 || is_worth_a_write(first);
-            if alone && self.may_write_past() {
-                if let Some(first) = self.tx.pop_front() {
+        let past = self.role == Role::Server && self.is_plain();
+        while !self.tx.is_empty() && !self.blocked {
+            // Pongs, and what a feed has sent: they go first.
+            if past && self.wire.is_holding() && self.flush(cx)?.is_pending() {
+                break;
+            }
+            let before = sent.entries;
+            self.dirty = true;
+            if past {
+                let Some(io) = self.wire.io() else {
+                    return Err(End::Eof);
+                };
+                io.write_queue(&mut self.tx, sent, cx)?;
+                self.blocked = !io.rest.is_none();
+            } else if self.may_write_past() && self.is_next_alone() {
+                if let Some(first) = self.tx.pop() {
                     sent.count(&first);
-                    self.fragmenting = sent.unfinished;
                     self.send_alone(first, cx)?;
                 }
             } else {
                 let Some(framer) = self.wire.awake(self.role) else {
                     return Err(End::Eof);
                 };
-                let before = sent.entries;
                 self.blocked = framer.send_all(&mut self.tx, sent, cx)?;
-                // Where nothing was sent, a message in fragments goes on being one.
-                if sent.entries > before {
-                    self.dirty = true;
-                    self.fragmenting = sent.unfinished;
-                }
             }
-            if self.blocked {
-                break;
+            // Where nothing was sent, a message in fragments goes on being one.
+            if sent.entries > before {
+                self.fragmenting = sent.unfinished;
             }
         }
         Ok(())
     }
 
+    /// Whether nothing follows the next message, or it is large.
+    fn is_next_alone(&self) -> bool {
+        self.tx.len() == 1 || self.tx.front().is_some_and(is_worth_a_write)
+    }
+
     /// Whether frames can be written past the encoder now.
     fn may_write_past(&self) -> bool {
         self.role == Role::Server && !self.wire.is_holding()
+    }
+
+    /// Whether what is sent is what goes over the wire.
+    fn is_plain(&mut self) -> bool {
+        self.wire.io().is_some_and(|io| io.transport().is_plain())
     }
 
     /// Sends a message that nothing follows, or that is large: past the encoder, if that [may be](Self::may_write_past).

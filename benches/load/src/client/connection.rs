@@ -9,9 +9,11 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 /// As many connections as one source address is asked to carry: there are about 28,000 ports for it.
 const PER_ADDRESS: usize = 20_000;
 
-/// Connects the `number`th connection. Sources beyond the first 20,000 connections are 127.0.0.2 and so on.
+/// Connects the `number`th connection. Sources beyond the first 20,000 connections are 127.0.X.2 and so on, where X is
+/// the server's: what was connected to the servers before it takes ports of its address for another minute.
 pub fn open(port: u16, number: usize) -> Result<TcpStream, Box<dyn Error>> {
-    let source = Ipv4Addr::new(127, 0, 0, 1 + u8::try_from(number / PER_ADDRESS)?);
+    let [_, of_server] = port.to_be_bytes();
+    let source = Ipv4Addr::new(127, 0, of_server, 1 + u8::try_from(number / PER_ADDRESS)?);
     let stream = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     bind(&stream, &SocketAddrV4::new(source, 0))?;
     connect(&stream, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;

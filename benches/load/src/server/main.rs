@@ -8,6 +8,7 @@ mod axum;
 mod batch;
 mod carrier;
 mod hyper;
+mod joined;
 mod limit;
 mod tasks;
 mod websocket;
@@ -39,6 +40,7 @@ async fn on_tokio(name: &str, port: u16, pair: &[String]) -> Result<(), Box<dyn 
     match name {
         "axum" => axum::run(listener).await,
         "hyper" => hyper::run(listener).await,
+        "hyper-joined" => joined::run(listener).await,
         "axum-carried" => axum::carried(listener, pair).await,
         "hyper-carried" => hyper::carried(listener, pair).await,
         "limit-tasks" => tasks::run(listener).await,
