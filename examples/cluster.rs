@@ -21,16 +21,21 @@ use tower_realtime::{
         redis::{Redis, RedisStream},
     },
     rt::Tokio,
-    sse::{Event, KeepAlive, Sse},
+    sse::{Event, EventName, KeepAlive, Sse},
     ws::{self, Acceptor, WebSocket},
 };
 
 type Log = State<EventLog<RedisStream>>;
 
+/// Tells a page to load everything again: `addEventListener("reload", …)`.
+fn reset() -> Event {
+    Event::new("reload").name(EventName::from_static("reload"))
+}
+
 async fn events(State(log): Log, headers: HeaderMap) -> Response {
     match log.try_resume(&headers).await {
         // The page loads everything again when it sees `reload`.
-        Ok(resume) => Sse::new(resume.or_reset(Event::new("reload")))
+        Ok(resume) => Sse::new(resume.or_reset(reset()))
             .keep_alive(KeepAlive::new(Tokio))
             .into_response()
             .map(Body::new),
@@ -42,7 +47,7 @@ async fn socket(State(log): Log, request: Request) -> Response {
     let Ok(resume) = log.try_resume(&request).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let events = resume.or_reset(Event::new("reload"));
+    let events = resume.or_reset(reset());
     Acceptor::new().upgrade(request, Tokio, |socket| listen(socket.feed_from(events)))
 }
 

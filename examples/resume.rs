@@ -14,13 +14,18 @@ use tokio::{net::TcpListener, time};
 use tower_realtime::{
     log::EventLog,
     rt::Tokio,
-    sse::{Event, KeepAlive, Sse},
+    sse::{Event, EventName, KeepAlive, Sse},
     ws::{self, Acceptor, WebSocket},
 };
 
+/// Tells a page to load everything again: `addEventListener("reload", …)`.
+fn reset() -> Event {
+    Event::new("reload").name(EventName::from_static("reload"))
+}
+
 async fn events(State(log): State<EventLog>, request: Request) -> Response {
     // What the client has missed comes first. If that is not kept any longer, it loads everything again.
-    let events = log.resume(&request).or_reset(Event::new("reload"));
+    let events = log.resume(&request).or_reset(reset());
     let response = Sse::new(events)
         .keep_alive(KeepAlive::new(Tokio))
         .into_response();
@@ -29,7 +34,7 @@ async fn events(State(log): State<EventLog>, request: Request) -> Response {
 
 /// The same for a page that connects to `/socket?lastEventId=…`.
 async fn socket(State(log): State<EventLog>, request: Request) -> Response {
-    let events = log.resume(&request).or_reset(Event::new("reload"));
+    let events = log.resume(&request).or_reset(reset());
     Acceptor::new().upgrade(request, Tokio, |socket| listen(socket.feed_from(events)))
 }
 

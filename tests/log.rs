@@ -6,7 +6,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use http::{HeaderMap, Request};
 use tower_realtime::{
     log::{Entry, EventLog, Gap, LastId, Memory, Missed, Resume, SignedIds, conformance},
-    sse::{Encoded, Event, EventName},
+    sse::{Encoded, Event, EventId, EventName},
 };
 
 fn log(keep: usize) -> EventLog {
@@ -124,6 +124,29 @@ fn each_policy_for_gaps_does_what_it_says() {
         now(&mut log.resume("7-5").or_reset(Event::new("reload"))),
         ["5"]
     );
+}
+
+#[test]
+fn a_client_that_was_reset_goes_on_from_there() {
+    let key = SignedIds::new(b"a secret of at least thirty-two bytes");
+    let plain = log(3);
+    for log in [plain.clone(), plain.clone().signed(&key, "tenant")] {
+        // Nothing is kept yet, something is, and something was dropped.
+        for kept in [0..0, 0..2, 2..9] {
+            publish(&log, kept);
+            let mut reset = log.resume("6-1").or_reset(Event::new("reload"));
+            let first = reset.next().now_or_never().unwrap().unwrap().unwrap();
+            assert_eq!(first.data(), "reload");
+            publish(&log, 10..12);
+            let back = log.resume(first.id().expect("an id")).complete().unwrap();
+            assert_eq!(now(&mut { back }), ["10", "11"]);
+            assert_eq!(now(&mut reset), ["10", "11"]);
+        }
+    }
+    let own = Event::new("reload").id(EventId::from_static("mine"));
+    let mut reset = plain.resume("6-1").or_reset(own);
+    let first = reset.next().now_or_never().unwrap().unwrap().unwrap();
+    assert_eq!(first.id(), Some("mine"));
 }
 
 #[test]

@@ -231,6 +231,23 @@ impl<S: Store> Resume<S> {
     }
 
     /// The events, after a `reset` where there is a gap: an event that tells the client to load everything again.
+    ///
+    /// Give it a name, so that no other event is taken for it. If it has no id, it gets that of the place from which
+    /// on the client is told everything: when it comes back, that is where it goes on, and it is not reset again.
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use tower_realtime::{log::EventLog, sse::{Event, EventName}};
+    ///
+    /// const RELOAD: EventName = EventName::from_static("reload");
+    ///
+    /// let log = EventLog::new(10);
+    /// let seen = log.publish(Event::new("1 apple"));
+    /// let mut events = log.resume("31-42").or_reset(Event::new("all").name(RELOAD)); // of a log that is gone
+    /// let reset = events.next().now_or_never().expect("at once").expect("no end").expect("not late");
+    /// assert_eq!((reset.name(), reset.id()), (Some("reload"), Some(seen.as_str())));
+    /// assert!(log.resume("31-42").complete().is_err() && log.resume(&seen).complete().is_ok());
+    /// ```
     pub fn or_reset(
         self,
         reset: impl Into<Event>,
@@ -239,7 +256,7 @@ impl<S: Store> Resume<S> {
 
         let (reset, events) = match self {
             Self::Complete(events) => (None, events),
-            Self::Gap(events) => (Some(Ok(reset.into().into())), events),
+            Self::Gap(events) => (Some(Ok(events.resettled(reset.into()))), events),
         };
         stream::iter(reset).chain(events)
     }

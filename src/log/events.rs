@@ -16,7 +16,7 @@ use super::{
     resume::{Gap, Position},
     store::{Page, Start, Store, Stored, Tail},
 };
-use crate::{BoxError, error::FellBehind, trace::debug};
+use crate::{BoxError, error::FellBehind, sse::Event, trace::debug};
 
 /// A stream of the events of a log, each exactly once and in order.
 ///
@@ -96,6 +96,15 @@ impl<S: Store> Events<S> {
     #[must_use]
     pub const fn gap(&self) -> Option<Gap> {
         self.gap
+    }
+
+    /// An event that says that everything is to be loaded again, with the id from which on it is told here.
+    pub(super) fn resettled(&self, reset: Event) -> Entry {
+        let reset = Entry::from(reset);
+        if reset.id().is_some() {
+            return reset;
+        }
+        self.sign(Stored::new(self.tail.at, None, &reset.into()))
     }
 
     /// Starts with the oldest event that is kept, and not with what is new: an answer to a gap, or to a client that

@@ -8,14 +8,16 @@
 //! use http::HeaderMap;
 //! use tower_realtime::{
 //!     log::{EventLog, Resume},
-//!     sse::{Event, Sse},
+//!     sse::{Event, EventName, Sse},
 //! };
 //! use futures_util::{StreamExt, stream};
+//!
+//! const RELOAD: EventName = EventName::from_static("reload");
 //!
 //! fn news(log: &EventLog, headers: &HeaderMap) -> Sse<impl Sized> {
 //!     let (missed, live) = match log.resume(headers) {
 //!         Resume::Complete(live) => (None, live),
-//!         Resume::Gap(live) => (Some(Ok(Event::new("reload").into())), live),
+//!         Resume::Gap(live) => (Some(Ok(Event::new("all").name(RELOAD).into())), live),
 //!     };
 //!     Sse::new(stream::iter(missed).chain(live))
 //! }
