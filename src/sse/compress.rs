@@ -6,6 +6,8 @@ use super::accept::is_event_stream;
 
 /// Lets event streams through to tower-http's `CompressionLayer`, and everything else that it compresses by default.
 ///
+/// It fits the layer of tower-http 0.7: with another version of it, the compiler misses a `Predicate` here.
+///
 /// Events are flushed as soon as no more are ready, so each is decodable at the client when it was sent. The window
 /// of the compression lasts as long as the stream, so that events which resemble each other shrink to little; the
 /// price is its memory, for as long.
