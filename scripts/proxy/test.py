@@ -1,7 +1,8 @@
 """One proxy in front of the testbed: test.py NAME ORIGIN PROXY. Addresses are host:port.
 
 Events arrive within 100 ms of being sent, keep-alives hold an idle stream past the proxy's time-out (and without
-them it is cut, so that the time-out is real), and a client that leaves is noticed at the origin.
+them it is cut, so that the time-out is real), a client that leaves is noticed at the origin, and WebSockets get through
+from pages of the proxy's own origin, and from no other.
 """
 
 import http.client
@@ -119,6 +120,48 @@ def a_client_that_leaves_is_noticed():
     check("a client that leaves is noticed at the origin", came is not None and left is not None, took)
 
 
+def open_socket(origin):
+    """What a browser sends that shows a page of `origin`; and the connection with what was read."""
+    connection = socket.create_connection(tuple(PROXY.rsplit(":", 1)), timeout=10)
+    head = [
+        "GET /ws HTTP/1.1",
+        f"Host: {PROXY}",
+        f"Origin: {origin}",
+        "Connection: keep-alive, Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    connection.sendall("\r\n".join([*head, "", ""]).encode())
+    reader = connection.makefile("rb")
+    status = reader.readline().decode().split()[1]
+    while reader.readline().strip():
+        pass
+    return connection, reader, status
+
+
+def frame(opcode, payload):
+    """Of a client, masked with zeros."""
+    return bytes([0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+def sockets_get_through():
+    connection, reader, status = open_socket(f"http://{PROXY}")
+    echoed = closed = b""
+    if status == "101":
+        connection.sendall(frame(1, b"hello"))
+        echoed = reader.read(7)
+        connection.sendall(frame(8, b"\x03\xe8"))
+        closed = reader.read(4)
+    check("a WebSocket of its own origin opens", status == "101", f"({status})")
+    check("and echoes", echoed == b"\x81\x05hello")
+    check("and closes with 1000", closed == b"\x88\x02\x03\xe8")
+    close(connection, reader)
+    connection, reader, status = open_socket("http://elsewhere.example")
+    check("one of another origin is refused", status == "403", f"({status})")
+    close(connection, reader)
+
+
 def close(connection, response):
     """Ends the connection for good: the response holds on to the socket too."""
     response.close()
@@ -129,4 +172,5 @@ events_arrive_when_they_were_sent()
 keep_alives_hold_an_idle_stream()
 without_them_it_is_cut()
 a_client_that_leaves_is_noticed()
+sockets_get_through()
 sys.exit(failures != 0)
