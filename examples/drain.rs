@@ -1,5 +1,5 @@
 //! Stops a server without cutting its streams: `cargo run --example drain`, open `curl -N 127.0.0.1:3000/ticks`, then
-//! press ctrl-c in the server's terminal.
+//! press ctrl-c in the server's terminal, or `kill` it as Kubernetes and systemd do.
 
 use std::{convert::Infallible, io, time::Duration};
 
@@ -42,11 +42,27 @@ pub(crate) async fn run(
     Ok(drain.finished().await) // sockets outlive the server
 }
 
+/// SIGINT from a terminal, SIGTERM from Kubernetes, systemd and Docker.
+async fn stopped() {
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut signals = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
+        signals.recv().await;
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("http://{}/ticks", listener.local_addr()?);
-    let report = run(listener, async { drop(tokio::signal::ctrl_c().await) }).await?;
+    let report = run(listener, stopped()).await?;
     println!(
         "{} streams ended, {} were forced",
         report.closed, report.forced

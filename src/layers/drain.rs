@@ -21,7 +21,7 @@ use crate::lifecycle::{Drain, Refusal, StreamGuard};
 ///     let (app, stop) = (app.layer(drain.layer()), drain.clone());
 ///     axum::serve(listener, app)
 ///         .with_graceful_shutdown(async move {
-///             tokio::signal::ctrl_c().await.ok();
+///             tokio::signal::ctrl_c().await.ok(); // and SIGTERM: see the guide on shutting down
 ///             stop.start();
 ///         })
 ///         .await?;
