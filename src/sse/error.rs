@@ -1,7 +1,7 @@
 use std::{error, fmt, time::Duration};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, header::CONTENT_TYPE};
 
 use crate::BoxError;
 
@@ -194,7 +194,10 @@ impl fmt::Display for Error {
         match &*self.0 {
             Kind::Body(_) => write!(f, "the event stream broke off"),
             Kind::Connect(_) => write!(f, "no answer to the request for an event stream"),
-            Kind::ContentType(_) => write!(f, "the answer is no event stream"),
+            Kind::ContentType(response) => match response.headers().get(CONTENT_TYPE) {
+                Some(other) => write!(f, "the answer is no event stream, but {other:?}"),
+                None => write!(f, "the answer is no event stream: it has no type"),
+            },
             Kind::Ended => write!(f, "the event stream ended"),
             Kind::EventTooLarge(limit) => write!(f, "an event is larger than {limit} bytes"),
             Kind::Exhausted(_) => write!(f, "all attempts to connect have failed"),

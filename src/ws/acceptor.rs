@@ -5,7 +5,11 @@ use futures_util::{
     FutureExt,
     future::{Either, select},
 };
-use http::{Request, Response, request::Parts};
+use http::{
+    Request, Response,
+    header::{HOST, ORIGIN},
+    request::Parts,
+};
 
 use super::{
     Limits, Outcome, WebSocket, deflate,
@@ -178,7 +182,10 @@ impl Acceptor {
     ///
     /// # Errors
     ///
-    /// When the request is wrong or not welcome; [`Rejection::into_response`] makes the response of it.
+    /// When the request is wrong or not welcome; `rejection.into_response(version)` makes the response of it, with
+    /// the version of the request.
+    ///
+    /// The socket fails where the server does not hand its connections over; the error's source says so.
     pub fn accept<B, R>(
         &self,
         request: Request<B>,
@@ -229,7 +236,9 @@ impl Acceptor {
         adopt(&mut head.extensions);
         let decided = Offer::parse(head).and_then(|offer| self.policy.answer(&offer));
         let answer = decided.inspect_err(|rejection| {
-            debug!(uri = %head.uri, %rejection, "refused a WebSocket");
+            let header = |name| head.headers.get(name);
+            let (origin, host) = (header(ORIGIN), header(HOST));
+            debug!(uri = %head.uri, ?origin, ?host, %rejection, "refused a WebSocket");
         })?;
         let Some(upgrade) = take_upgrade(&mut head.extensions) else {
             warn!(uri = %head.uri, "a WebSocket was asked for on a connection that can't be upgraded");

@@ -121,7 +121,9 @@ impl Rejection {
             Self::MissingHost => "no Host header",
             Self::MissingKey => "no Sec-WebSocket-Key header",
             Self::MissingOrigin => "no Origin header",
-            Self::MissingUpgrade => "Upgrade does not contain websocket: this is a WebSocket",
+            Self::MissingUpgrade => {
+                "Upgrade does not contain websocket: this address answers WebSocket handshakes only"
+            }
             Self::NotAWebSocket => "there is no WebSocket here",
             Self::NotUpgradable => "the server does not hand over connections for upgrades",
             Self::OriginNotAllowed => "this Origin may not open a WebSocket here",
