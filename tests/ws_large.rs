@@ -10,8 +10,11 @@ use std::{future::Future, io};
 use script::{Far, Frame, Run, transport};
 use tower_realtime::ws::{self, Closed, Endpoint, Limits, Message, Outgoing, WebSocket};
 
-/// Small ones before, between and behind large ones; 16 KiB is where a message is large.
-const SIZES: [usize; 8] = [5, 16_384, 70_000, 0, 300, 16_383, 20_000, 7];
+/// Small ones before, between and behind large ones; 16 KiB is where a message is large. With the least and the most
+/// of each form of length (RFC 6455, section 5.2).
+const SIZES: [usize; 10] = [
+    125, 16_384, 65_535, 65_536, 0, 126, 16_383, 70_000, 20_000, 7,
+];
 
 fn messages() -> Vec<Message> {
     let pairs = SIZES.into_iter().enumerate();
