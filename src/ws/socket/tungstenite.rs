@@ -37,7 +37,7 @@ pub(crate) type Utf8 = tungstenite::Utf8Bytes;
 /// What may gather before it is written without a flush.
 const WRITE_BUFFER: usize = 64 << 10;
 
-/// A connection that is awake: decodes and encodes data frames over an [`Io`].
+/// A connection that is awake: encodes frames over an [`Io`], where they are not written past it.
 ///
 /// The codec is driven without `WebSocketStream`, whose two wakers for either direction are registered anew for each
 /// message: here one task reads and writes, and the driver knows which waker the transport holds.
