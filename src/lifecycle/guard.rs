@@ -253,7 +253,7 @@ impl StreamGuard {
 /// For the layers that add to a stream before it begins.
 impl StreamGuard {
     pub(crate) fn hold(&mut self, permit: Permit) {
-        self.0.permits.push(permit);
+        push(&mut self.0.permits, permit);
     }
 
     pub(crate) fn permits(&self) -> &[Permit] {
@@ -284,7 +284,7 @@ impl StreamGuard {
     }
 
     pub(super) fn join(&mut self, member: Member) {
-        self.0.members.push(member);
+        push(&mut self.0.members, member);
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -294,6 +294,12 @@ impl StreamGuard {
     pub(super) fn life(&self) -> &Arc<Life> {
         &self.0.hot.life
     }
+}
+
+/// Most streams have one of each, and a vector would make room for four.
+fn push<T>(all: &mut Vec<T>, one: T) {
+    all.reserve_exact(1);
+    all.push(one);
 }
 
 impl Hot {
