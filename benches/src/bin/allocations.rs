@@ -39,22 +39,19 @@ fn main() {
     ] {
         report(title, runtime.block_on(fan_out(burst, joined)), most);
     }
-    // One at a time is the most there is: between two of them the connection is asleep.
-    for (in_flight, per_read) in [(1, PER_READ + WAKING), (10, PER_READ), (100, PER_READ)] {
+    for (in_flight, per_read) in [(1, PAYLOAD), (10, PAYLOAD + PARTS), (100, PAYLOAD + PARTS)] {
         let title = format!("echo of 16 B, {in_flight} in flight");
         let per = echo(&runtime, in_flight);
         report(&title, per, per_read / in_flight as f64);
     }
 }
 
-/// What is read at once costs two allocations, however many messages it is: the memory of their payloads, and the
-/// count of those who hold a part of it, which `bytes` makes when the first message is cut off (`BytesMut::split_to`).
-/// The first is the payload: the buffer that was read into is the thread's, and a message may be kept for long. The
-/// second is the price of messages that are slices, without a copy for each.
-const PER_READ: f64 = 2.0;
-/// A connection without anything half-read or half-written gives its codec back, which is what keeps an idle one
-/// small; what comes next allocates it again.
-const WAKING: f64 = 1.0;
+/// The payloads of small messages that are read at once have one piece of memory, however many they are. The buffer
+/// that was read into can't be it: it is the thread's, and a message may be kept for long.
+const PAYLOAD: f64 = 1.0;
+/// Where they are several, `bytes` counts who holds a part of it, in memory of its own (`Bytes::split_to`). That is the
+/// price of messages that are parts, and not a copy each.
+const PARTS: f64 = 1.0;
 
 fn report(title: &str, per: f64, most: f64) {
     println!("  {title:42} {per:.4}");
