@@ -151,23 +151,25 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         for _ in 0..FRAMES {
-            if this.decoder.is_at_data() {
-                let memory = this.decoder.memory();
-                if let Some(data) = this.decoder.take_line() {
-                    return Poll::Ready(Some(Ok(Message::of_data(memory, data))));
+            if !this.decoder.is_used_up() {
+                if this.decoder.is_at_data() || this.decoder.skip_to_data() {
+                    let memory = this.decoder.memory();
+                    if let Some(data) = this.decoder.take_line() {
+                        return Poll::Ready(Some(Ok(Message::of_data(memory, data))));
+                    }
+                } else if this.decoder.is_at_joined() {
+                    let memory = this.decoder.take_joined();
+                    this.decoder.look_ahead();
+                    return Poll::Ready(Some(Ok(Message::of_all(memory))));
                 }
-            } else if this.decoder.is_at_joined() {
-                let memory = this.decoder.take_joined();
-                this.decoder.look_ahead();
-                return Poll::Ready(Some(Ok(Message::of_all(memory))));
-            }
-            match this.decoder.seek() {
-                Some(Ok(())) => return Poll::Ready(Some(Ok(this.decoder.take_found()))),
-                Some(Err(error)) => {
-                    *this.ended = true;
-                    return Poll::Ready(Some(Err(error)));
+                match this.decoder.seek() {
+                    Some(Ok(())) => return Poll::Ready(Some(Ok(this.decoder.take_found()))),
+                    Some(Err(error)) => {
+                        *this.ended = true;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    None => {}
                 }
-                None => {}
             }
             if *this.ended {
                 return Poll::Ready(None);

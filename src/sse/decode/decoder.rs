@@ -158,6 +158,12 @@ impl Decoder {
         self.block.is_empty() && self.lines.is_at_data() && self.block.has_no_id()
     }
 
+    /// Passes over what gives nothing between events. Whether the next event may be [such](Self::is_at_data), then.
+    #[inline]
+    pub(crate) fn skip_to_data(&mut self) -> bool {
+        self.block.is_empty() && self.lines.skip_idle(self.limits.line) && self.is_at_data()
+    }
+
     /// The memory of that event, to be asked for before it is [taken](Self::take_line).
     // What is moved just after it was written, in other pieces, stalls the processor for as long as the search for a
     // line end takes. So this is written before that search; and where it is to be, as it is a call.
@@ -187,20 +193,10 @@ impl Decoder {
         ByteString::from(self.lines.take_joined())
     }
 
-    /// Looks for the end of the next line. It is worth while between writing and moving something.
+    /// Looks for the end of the next line, which is worth while between writing and moving something.
     #[inline]
     pub(crate) fn look_ahead(&mut self) {
         self.lines.look_ahead();
-    }
-
-    /// After [`take_line`](Self::take_line) and [`take_joined`](Self::take_joined) had none: reads until an event is complete, which is then to be
-    /// [taken](Self::take_found), or until there is nothing more.
-    #[inline]
-    pub(crate) fn seek(&mut self) -> Option<Result<(), Error>> {
-        if self.is_used_up() {
-            return None;
-        }
-        self.advance()
     }
 
     /// Takes the event that [`seek`](Self::seek) has found.
@@ -215,13 +211,16 @@ impl Decoder {
         self.limits.line.min(self.limits.event)
     }
 
+    /// Whether there is nothing to be read. To ask first is for those who get few bytes at a time.
     #[inline]
-    fn is_used_up(&self) -> bool {
+    pub(crate) fn is_used_up(&self) -> bool {
         self.lines.is_used_up() && self.queue.is_empty()
     }
 
+    /// After [`take_line`](Self::take_line) and [`take_joined`](Self::take_joined) had none: reads until an event is complete, which is then to be
+    /// [taken](Self::take_found), or until there is nothing more.
     #[inline(never)]
-    fn advance(&mut self) -> Option<Result<(), Error>> {
+    pub(crate) fn seek(&mut self) -> Option<Result<(), Error>> {
         loop {
             if self.lines.is_used_up() {
                 let bytes = self.queue.pop_front()?;
@@ -259,9 +258,7 @@ impl Decoder {
                     return Ok(true);
                 }
             }
-            if self.lines.is_cut() {
-                // The start of a line is all that is left.
-            } else if self.lines.is_plain() {
+            if self.lines.is_plain() && !self.lines.is_cut() {
                 match self.read_plain()? {
                     Stop::Event => return Ok(true),
                     Stop::Blank => continue,
@@ -375,7 +372,10 @@ impl Iterator for Decoder {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_at_data() {
+        if self.is_used_up() {
+            return None;
+        }
+        if self.is_at_data() || self.skip_to_data() {
             let memory = self.memory();
             if let Some(data) = self.take_line() {
                 return Some(Ok(Message::of_data(memory, data)));
