@@ -143,6 +143,17 @@ fn a_client_that_was_reset_goes_on_from_there() {
             assert_eq!(now(&mut reset), ["10", "11"]);
         }
     }
+    // No place yet, which a log in Redis may have again in a later life; and older events that come behind it.
+    let no_place = EventLog::over(Memory::with_epoch(3, 0)).resume("6-1");
+    let older = match plain.resume("6-1") {
+        Resume::Gap(events) => Resume::Gap(events.from_oldest()),
+        Resume::Complete(_) => panic!("the epoch is another one"),
+    };
+    for resume in [no_place, older] {
+        let mut reset = resume.or_reset(Event::new("reload"));
+        let first = reset.next().now_or_never().unwrap().unwrap().unwrap();
+        assert_eq!(first.id(), None);
+    }
     let own = Event::new("reload").id(EventId::from_static("mine"));
     let mut reset = plain.resume("6-1").or_reset(own);
     let first = reset.next().now_or_never().unwrap().unwrap().unwrap();

@@ -233,7 +233,8 @@ impl<S: Store> Resume<S> {
     /// The events, after a `reset` where there is a gap: an event that tells the client to load everything again.
     ///
     /// Give it a name, so that no other event is taken for it. If it has no id, it gets that of the place from which
-    /// on the client is told everything: when it comes back, that is where it goes on, and it is not reset again.
+    /// on the client is told everything: when it comes back, that is where it goes on, and it is not reset again. A
+    /// log in Redis that never had an event has no such place yet.
     ///
     /// ```
     /// use futures_util::{FutureExt, StreamExt};

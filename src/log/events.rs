@@ -99,12 +99,16 @@ impl<S: Store> Events<S> {
     }
 
     /// An event that says that everything is to be loaded again, with the id from which on it is told here.
+    ///
+    /// Without one where older events come first, and where the log has no place yet: `0-0` is that of every new
+    /// stream of Redis, so it would be taken for one in a later life of the log.
     pub(super) fn resettled(&self, reset: Event) -> Entry {
         let reset = Entry::from(reset);
-        if reset.id().is_some() {
+        let here = self.tail.at;
+        if reset.id().is_some() || self.last != Some(here) || here == Position::new(0, 0) {
             return reset;
         }
-        self.sign(Stored::new(self.tail.at, None, &reset.into()))
+        self.sign(Stored::new(here, None, &reset.into()))
     }
 
     /// Starts with the oldest event that is kept, and not with what is new: an answer to a gap, or to a client that
