@@ -136,7 +136,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn closing_step(&mut self, step: Step, cx: &mut Context<'_>) -> Result<Poll<Step>, End> {
         match step {
             Step::Queue => {
-                self.encode(cx, &mut Sent::default())?;
+                let mut sent = Sent::default();
+                let encoded = self.encode(cx, &mut sent);
+                self.settle(&sent, cx);
+                encoded?;
                 if self.blocked {
                     return Ok(self.unblock(cx));
                 }
@@ -152,12 +155,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 if self.flush(cx)?.is_pending() {
                     return Ok(self.unblock(cx));
                 }
+                self.settle(&Sent::default(), cx);
                 Ok(Poll::Ready(self.after_flush()))
             }
             Step::Peer => Ok(self.await_peer(cx)),
             Step::Shutdown => Ok(self.shut_down(cx)),
             Step::Drain => Ok(self.drain(cx)),
             Step::Done => Ok(Poll::Ready(Step::Done)),
+        }
+    }
+
+    /// Counts what left, and tells those who wait for it; the handler of this task is polled once more.
+    fn settle(&mut self, sent: &Sent, cx: &mut Context<'_>) {
+        if self.unload(sent, cx) {
+            cx.waker().wake_by_ref();
         }
     }
 

@@ -60,7 +60,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         let mut this = self.project();
         let driver = this.driver;
-        let mut budget = Budget::new();
+        let (mut budget, mut output) = (Budget::new(), Budget::new());
         // What woke the task may be what the handler waits for.
         let mut due = true;
         driver.begin();
@@ -79,12 +79,21 @@ where
             if driver.forced {
                 this.handler.set(None); // it has been told, and could say its last word
             }
-            due = driver.write(cx);
-            match driver.park(cx, &budget, due && this.handler.is_some()) {
+            due = driver.write(cx, &mut output);
+            let next = driver.park(cx, &budget, due && this.handler.is_some());
+            let goes_on = match next {
+                Next::Again => true,
+                Next::Wait => due && this.handler.is_some(),
+                Next::Ended => false,
+            };
+            if goes_on && output.is_spent() {
+                // A handler that always has something to send must not keep the thread from the others.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match next {
                 Next::Again => {}
-                Next::Wait if due && this.handler.is_some() => {
-                    driver.begin();
-                }
+                Next::Wait if goes_on => driver.begin(),
                 Next::Wait => return Poll::Pending,
                 Next::Ended if this.handler.is_some() && (due || driver.forced) => due = true,
                 Next::Ended if this.handler.is_some() => return Poll::Pending,

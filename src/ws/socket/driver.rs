@@ -42,6 +42,9 @@ pub(super) struct Driver<T> {
     /// What was taken out of the outbox, and the number of messages queued up to its last one.
     pub(super) tx: Line<Outgoing>,
     pub(super) mark: u64,
+    /// The number of messages up to which all were encoded before `tx` was taken, and up to which all have left.
+    pub(super) before: u64,
+    pub(super) flushed: u64,
     /// The last frame of data that was encoded was not the last one of its message.
     pub(super) fragmenting: bool,
     /// Something was encoded and has not been flushed.
@@ -113,6 +116,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             timer: params.timer,
             tx: Line::new(),
             mark: 0,
+            before: 0,
+            flushed: 0,
             fragmenting: false,
             dirty: false,
             blocked: false,
@@ -135,13 +140,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Drives on its own, without a handler beside it. Whether this task waits for what has been done: it is not
     /// woken, but awake.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut budget = Budget::new();
+        let (mut budget, mut output) = (Budget::new(), Budget::new());
         let mut due = false;
         self.begin();
         loop {
             due |= self.read(cx, &mut budget);
-            due |= self.write(cx);
+            due |= self.write(cx, &mut output);
             match self.park(cx, &budget, false) {
+                Next::Again if output.is_spent() => {
+                    cx.waker().wake_by_ref();
+                    return due;
+                }
                 Next::Again => {}
                 Next::Wait => return due,
                 Next::Ended => {
@@ -241,7 +250,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// Empties the outbox and flushes once. Whether this task waits for what that made possible.
-    pub(super) fn write(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn write(&mut self, cx: &mut Context<'_>, budget: &mut Budget) -> bool {
         if !matches!(self.phase, Phase::Open | Phase::Answering(_)) {
             return false;
         }
@@ -251,6 +260,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             self.lost(end);
             return true;
         }
+        budget.spend(sent.entries, sent.bytes);
         self.unload(&sent, cx)
     }
 
@@ -262,7 +272,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
         if self.tx.is_empty() && !state.outbox.is_empty() {
             state.outbox.swap(&mut self.tx);
-            self.mark = state.queued;
+            self.before = std::mem::replace(&mut self.mark, state.queued);
             let bytes = state.outbox.bytes() as u64;
             drop(state);
             self.count(|guard| guard.queued(bytes));
@@ -270,7 +280,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// What was encoded has left the outbox. Whether this task waits for that.
-    fn unload(&mut self, sent: &Sent, cx: &mut Context<'_>) -> bool {
+    pub(super) fn unload(&mut self, sent: &Sent, cx: &mut Context<'_>) -> bool {
         if sent.entries > 0 {
             self.pulse.used();
             self.note_moved(sent.messages, sent.bytes);
@@ -279,10 +289,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let mut state = self.shared.lock();
         state.outbox.release(sent.entries, sent.bytes);
         state.blocked = self.blocked;
-        let flushed = !self.dirty && self.tx.is_empty() && state.flushed != self.mark;
-        if flushed {
-            state.flushed = self.mark;
-        }
+        let flushed = state.flushed != self.flushed;
+        state.flushed = self.flushed;
         let roomy = sent.entries > 0 && state.outbox.is_half_empty(&state.bounds);
         if !flushed && !roomy || state.waiters.is_empty() {
             return false;

@@ -249,10 +249,21 @@ impl Shared {
         self.update(|state| state.push(message))
     }
 
-    /// Ready when all that was queued before `mark` is on the wire.
+    /// Ready when all that was queued before `mark` is on the wire, and what waits for the end of a message in parts.
     pub(super) fn poll_flushed(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_left(mark, true, cx)
+    }
+
+    /// Ready when all that was queued before `mark` is on the wire; `delayed` messages too, or not: they wait for the
+    /// end of the message in parts that asks.
+    pub(super) fn poll_left(
+        &self,
+        mark: u64,
+        delayed: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        if state.flushed >= mark && state.delayed.is_empty() {
+        if state.flushed >= mark && (!delayed || state.delayed.is_empty()) {
             Poll::Ready(Ok(()))
         } else if state.closed.is_some() {
             Poll::Ready(Err(Error::closed()))

@@ -113,7 +113,7 @@ impl<'a> MessageWriter<'a> {
         let mark = self.shared.lock().queued;
         poll_fn(|cx| {
             self.drive(cx);
-            self.shared.poll_flushed(mark, cx)
+            self.shared.poll_left(mark, false, cx)
         })
         .await
     }
@@ -295,7 +295,9 @@ impl AsyncWrite for MessageWriter<'_> {
         ready!(self.poll_hand_over(cx)).map_err(io::Error::from)?;
         self.drive(cx);
         let mark = self.shared.lock().queued;
-        self.shared.poll_flushed(mark, cx).map_err(io::Error::from)
+        self.shared
+            .poll_left(mark, false, cx)
+            .map_err(io::Error::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -304,7 +306,9 @@ impl AsyncWrite for MessageWriter<'_> {
         }
         self.drive(cx);
         let mark = self.shared.lock().queued;
-        self.shared.poll_flushed(mark, cx).map_err(io::Error::from)
+        self.shared
+            .poll_left(mark, false, cx)
+            .map_err(io::Error::from)
     }
 }
 

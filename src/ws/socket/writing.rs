@@ -223,6 +223,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let flushed = self.wire.poll_flush(cx)?;
         self.blocked = flushed.is_pending();
         self.dirty = self.blocked;
+        if flushed.is_ready() {
+            // However much follows at once: who waits for what was before need not wait for that.
+            self.flushed = match self.tx.is_empty() {
+                true => self.mark,
+                false => self.before,
+            };
+        }
         Ok(flushed)
     }
 }
