@@ -22,29 +22,17 @@ use futures_util::{
 };
 use http::{Request, Response};
 use http_body_util::Full;
-use script::{Far, Frame, Run, transport};
+use script::{Far, Frame, Run, serve, transport};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_realtime::{
     layers::ObserveLayer,
     lifecycle::{StreamEnd, StreamInfo},
     rt::Task,
-    ws::{
-        Acceptor, Closed, Endpoint, Error, Message, MessageKind, Outgoing, WebSocket,
-        upgrade::{OnUpgrade, Upgraded},
-    },
+    ws::{Acceptor, Error, Message, MessageKind, Outgoing, WebSocket},
 };
 
 /// Larger than what the other side takes at a time.
 const LARGE: usize = 20_000;
-
-fn serve<F, Fut>(handler: F) -> (Run<impl Future<Output = Closed>>, Far)
-where
-    F: FnOnce(WebSocket) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-{
-    let (near, far) = transport();
-    (Run::new(Endpoint::server().serve(near, handler)), far)
-}
 
 /// Takes a little at a time, from a sender that has always more: the frames.
 fn slowly(run: &mut Run<impl Future>, far: &Far) -> Vec<Frame> {
@@ -179,16 +167,8 @@ fn what_leaves_while_closing_is_counted() {
             });
         async { Ok::<_, Infallible>(answer) }
     });
-    let request = Request::get("/")
-        .header("host", "here.test")
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .extension(OnUpgrade::new(async { Ok(Upgraded::new(near)) }))
-        .body(());
     let app = ObserveLayer::new().observer(observer).layer(service);
-    let answer = app.oneshot(request.unwrap()).now_or_never().unwrap();
+    let answer = app.oneshot(script::upgrade(near)).now_or_never().unwrap();
     assert_eq!(answer.unwrap().status(), 101);
     let mut run = Run::new(task.lock().unwrap().take().unwrap());
     far.room(300);

@@ -7,7 +7,7 @@ mod script;
 
 use std::{future::Future, io};
 
-use script::{Far, Frame, Run, transport};
+use script::{Far, Frame, Run, transport, trickle};
 use tower_realtime::ws::{self, Closed, Endpoint, Limits, Message, Outgoing, WebSocket};
 
 /// Small ones before, between and behind large ones; 16 KiB is where a message is large. With the least and the most
@@ -64,18 +64,6 @@ fn sending(items: Vec<Outgoing>) -> (Run<impl Future<Output = Closed>>, Far) {
         Ok::<_, ws::Error>(())
     }));
     (run, far)
-}
-
-fn trickle(run: &mut Run<impl Future>, far: &Far, step: usize) -> Vec<u8> {
-    let mut written = Vec::new();
-    loop {
-        written.extend(far.written());
-        far.room(step);
-        if run.go() == 0 {
-            written.extend(far.written());
-            return written;
-        }
-    }
 }
 
 #[test]

@@ -28,7 +28,6 @@ use tower_realtime::{
     ws::{
         Acceptor, CloseCode, CloseFrame, Closed, ClosedBy, Connector, Endpoint, Limits, Message,
         Outgoing, Prepared, WebSocket,
-        upgrade::{OnUpgrade, Upgraded},
     },
 };
 
@@ -95,17 +94,9 @@ fn sending(items: Vec<Outgoing>) -> (Run<impl Future<Output = Closed>>, Far) {
 
 /// Lets the transport take `first` bytes, and then `step` at a time; all that was written.
 fn trickle(run: &mut Run<impl Future>, far: &Far, first: usize, step: usize) -> Vec<u8> {
-    let mut written = Vec::new();
     far.room(first);
     run.go();
-    loop {
-        written.extend(far.written());
-        far.room(step);
-        if run.go() == 0 {
-            written.extend(far.written());
-            return written;
-        }
-    }
+    script::trickle(run, far, step)
 }
 
 type Make = fn() -> Vec<Outgoing>;
@@ -321,15 +312,7 @@ fn drained(drain: &Drain, clock: &Clock, topic: &Topic<Prepared>, way: Way) -> (
         let answer: Response<Full<Bytes>> = acceptor.upgrade(request, spawn, handler.clone());
         async { Ok::<_, Infallible>(answer) }
     }));
-    let request = Request::get("/")
-        .header("host", "here.test")
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .extension(OnUpgrade::new(async { Ok(Upgraded::new(near)) }))
-        .body(());
-    let answer = app.oneshot(request.unwrap()).now_or_never().unwrap();
+    let answer = app.oneshot(script::upgrade(near)).now_or_never().unwrap();
     assert_eq!(answer.unwrap().status(), 101);
     let mut run = Run::new(spawned.lock().unwrap().take().unwrap());
     run.go();

@@ -7,29 +7,17 @@ mod insist;
 #[path = "support/script.rs"]
 mod script;
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use futures_util::{AsyncWriteExt, io::copy};
 use insist::insist;
-use script::{Far, Frame, Run, transport};
+use script::{Frame, Run, serve, transport};
 use tower_realtime::{
     topic::Topic,
-    ws::{Closed, Endpoint, Error, Limits, MessageKind, WebSocket},
+    ws::{Endpoint, Error, Limits, MessageKind, WebSocket},
 };
 
 const FRAME: usize = 16 << 10;
-
-fn serve<F, Fut>(handler: F) -> (Run<impl Future<Output = Closed>>, Far)
-where
-    F: FnOnce(WebSocket) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-{
-    let (near, far) = transport();
-    (Run::new(Endpoint::server().serve(near, handler)), far)
-}
 
 /// The data frames, joined; they have to be legal.
 fn joined(frames: &[Frame]) -> Vec<(u8, Vec<u8>)> {

@@ -20,6 +20,11 @@ use std::{
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
+use http::Request;
+use tower_realtime::ws::{
+    Closed, Endpoint, Error, WebSocket,
+    upgrade::{OnUpgrade, Upgraded},
+};
 
 /// The test's end of a transport.
 #[derive(Clone, Default)]
@@ -510,5 +515,41 @@ impl Frame {
             },
             &rest[length..],
         ))
+    }
+}
+
+/// A server's connection with `handler`, and the other end.
+pub fn serve<F, Fut>(handler: F) -> (Run<impl Future<Output = Closed>>, Far)
+where
+    F: FnOnce(WebSocket) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+{
+    let (near, far) = transport();
+    (Run::new(Endpoint::server().serve(near, handler)), far)
+}
+
+/// A request for a WebSocket, whose connection will be `near`.
+pub fn upgrade(near: Near) -> Request<()> {
+    Request::get("/")
+        .header("host", "here.test")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .extension(OnUpgrade::new(async { Ok(Upgraded::new(near)) }))
+        .body(())
+        .unwrap()
+}
+
+/// Lets the transport take `step` bytes at a time, until nothing moves any more; all that was written.
+pub fn trickle(run: &mut Run<impl Future>, far: &Far, step: usize) -> Vec<u8> {
+    let mut written = Vec::new();
+    loop {
+        written.extend(far.written());
+        far.room(step);
+        if run.go() == 0 {
+            written.extend(far.written());
+            return written;
+        }
     }
 }
