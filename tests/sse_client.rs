@@ -805,7 +805,7 @@ async fn updates_tell_everything() {
             "open \"5\"",
             "message a",
             "again: the event stream ended",
-            "closed: the server answered with 404 Not Found",
+            "closed: the server answered with 404 Not Found: \"gone\"",
         ]
     );
     assert_eq!(source.last_id(), "1");

@@ -5,6 +5,7 @@ use std::{convert::Infallible, io, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::HeaderMap};
+use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tower::service_fn;
@@ -66,7 +67,7 @@ async fn over(
     connector: Connector,
     answer: &str,
     step: usize,
-) -> Result<(WebSocket, Response<()>), ConnectError<Bytes>> {
+) -> Result<(WebSocket, Response<()>), ConnectError> {
     let (client, mut server) = duplex(1 << 16);
     let answer = answer.to_owned();
     tokio::spawn(async move {
@@ -261,7 +262,8 @@ async fn returns_a_refusal_with_its_body() {
     ];
     for (answer, status, body) in rows {
         for step in [1, 1000] {
-            let error = over(Connector::new(), answer, step).await.err().unwrap();
+            let connector = Connector::new().timer(ManualClock::new());
+            let error = over(connector, answer, step).await.err().unwrap();
             assert!(error.is_refused());
             assert_eq!(error.status().unwrap(), status);
             let response = error.into_response().unwrap();
@@ -269,8 +271,9 @@ async fn returns_a_refusal_with_its_body() {
         }
     }
     let endless = format!("HTTP/1.1 500 x\r\n\r\n{}", "x".repeat(100_000));
-    let error = over(Connector::new(), &endless, 1000).await.err().unwrap();
-    assert_eq!(error.into_response().unwrap().body().len(), 64 << 10);
+    let connector = Connector::new().timer(ManualClock::new());
+    let error = over(connector, &endless, 1000).await.err().unwrap();
+    assert_eq!(error.into_response().unwrap().body().len(), 4096);
 }
 
 #[tokio::test]
@@ -357,7 +360,7 @@ async fn redirected(
         sender
             .send((request.uri().to_string(), request.headers().clone()))
             .unwrap();
-        let mut response = Response::new(());
+        let mut response = Response::new(String::new());
         *response.status_mut() = StatusCode::FORBIDDEN;
         if left > 0 {
             left -= 1;
@@ -460,7 +463,7 @@ async fn a_client_that_cannot_upgrade_is_told_so() {
         let answer = Policy::new()
             .answer(&Offer::parse(&parts).unwrap())
             .unwrap();
-        Ok::<_, Infallible>(answer.into_response::<Bytes>())
+        Ok::<_, Infallible>(answer.into_response::<Full<Bytes>>())
     });
     let error = Connector::new()
         .connect(client, request("ws://a/"))

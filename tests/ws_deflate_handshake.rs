@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version, header::SEC_WEBSOCKET_EXTENSIONS};
+use http_body_util::Full;
 use tower::service_fn;
 use tower_realtime::{
     loopback::Loopback,
@@ -22,7 +23,7 @@ async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
 /// Connects one to the other, over HTTP/1.1 or HTTP/2: the socket, and what the server said about extensions.
 async fn connect(acceptor: Acceptor, connector: Connector, http2: bool) -> (WebSocket, HeaderMap) {
     let server = service_fn(move |request: Request<()>| {
-        let response: Response<Bytes> = acceptor.upgrade(request, Tokio, echo);
+        let response: Response<Full<Bytes>> = acceptor.upgrade(request, Tokio, echo);
         async move { Ok::<_, Infallible>(response) }
     });
     let (connector, version) = match http2 {
@@ -86,7 +87,7 @@ async fn a_wrong_answer_is_refused() {
         "permessage-deflate;",
     ] {
         let server = service_fn(move |request: Request<()>| {
-            let mut response: Response<Bytes> = Acceptor::new().upgrade(request, Tokio, echo);
+            let mut response: Response<Full<Bytes>> = Acceptor::new().upgrade(request, Tokio, echo);
             response
                 .headers_mut()
                 .insert(SEC_WEBSOCKET_EXTENSIONS, answer.parse().unwrap());

@@ -60,6 +60,7 @@ mod backoff;
 mod bucket;
 mod control;
 mod drain;
+mod excerpt;
 mod guard;
 mod limit;
 mod observer;
@@ -78,6 +79,8 @@ mod stall;
 mod stats;
 mod times;
 
+#[cfg(feature = "ws")]
+pub(crate) use self::excerpt::{EXCERPT, patience};
 #[cfg(feature = "hyper")]
 pub(crate) use self::stall::drop_stalled;
 pub use self::{
@@ -94,6 +97,13 @@ pub use self::{
     stats::{EndReason, Stats, StreamKind},
 };
 pub(crate) use self::{
-    backoff::Attempts, control::Life, limit::Permit, random::random, retry_after::retry_after,
-    slot::Slot, stall::Turn, stats::Tally,
+    backoff::Attempts,
+    control::Life,
+    excerpt::{Words, excerpt},
+    limit::Permit,
+    random::random,
+    retry_after::retry_after,
+    slot::Slot,
+    stall::Turn,
+    stats::Tally,
 };

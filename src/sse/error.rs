@@ -3,7 +3,7 @@ use std::{error, fmt, time::Duration};
 use bytes::Bytes;
 use http::{Response, header::CONTENT_TYPE};
 
-use crate::BoxError;
+use crate::{BoxError, lifecycle::Words};
 
 /// What went wrong while an event stream was asked for or read.
 ///
@@ -206,7 +206,8 @@ impl fmt::Display for Error {
             Kind::Redirect(why, _) => write!(f, "the redirect can't be followed: {why}"),
             Kind::Request(_) => write!(f, "the request could not be made"),
             Kind::Status(response) => {
-                write!(f, "the server answered with {}", response.status())
+                let words = Words(response.body());
+                write!(f, "the server answered with {}{words}", response.status())
             }
         }
     }

@@ -71,7 +71,6 @@ const TABLE: &[(&[State], &[Fault], &str)] = &[
     (&[], &[Dropped], "dropped"),
     (&[InRefusal], &[OneByteWrites, Wakes], "refused with 403, no way"),
     // What has come of the reason is told.
-    (&[InRefusal], &[Silence], "timeout"),
     (&[InRefusal], &[], "refused with 403, no "),
     (&[], &[OneByteWrites, Wakes], "open, hi"),
     // It is open before the fault; what follows is the socket's.

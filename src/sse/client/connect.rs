@@ -7,19 +7,14 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures_util::future::{Either, select};
+use bytes::{Buf, Bytes};
 use http::{Request, Response, response::Parts};
 use http_body::Body;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use tower::util::ServiceExt;
 use tower_service::Service;
 
-use crate::{
-    BoxError,
-    rt::{DynTimer, Timer},
-    sse::Error,
-};
+use crate::{BoxError, lifecycle, rt::DynTimer, sse::Error};
 
 use super::{
     Attempt,
@@ -135,24 +130,7 @@ where
 /// The answer with the first of its body, which says what is wrong, mostly.
 async fn excerpt<R>(response: Response<R>, timer: &DynTimer) -> Response<Bytes>
 where
-    R: Body<Error: Into<BoxError>> + Send + 'static,
+    R: Body,
 {
-    let (parts, body) = response.into_parts();
-    let mut body = incoming(body);
-    let mut start = BytesMut::new();
-    let mut enough = timer.sleep(EXCERPT_TIME);
-    while start.len() < EXCERPT {
-        let Either::Left((Some(Ok(frame)), _)) = select(body.frame(), &mut enough).await else {
-            break;
-        };
-        if let Ok(data) = frame.into_data() {
-            start.extend_from_slice(&data[..data.len().min(EXCERPT - start.len())]);
-        }
-    }
-    Response::from_parts(parts, start.freeze())
+    lifecycle::excerpt(response, Some(timer), Duration::MAX).await
 }
-
-/// How much of a refusal is kept.
-const EXCERPT: usize = 4096;
-/// How long it may take to come.
-const EXCERPT_TIME: Duration = Duration::from_secs(2);

@@ -1,12 +1,22 @@
-use std::io::{self, ErrorKind};
+use std::{
+    io::{self, ErrorKind},
+    pin::pin,
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_util::{AsyncReadExt, AsyncWriteExt};
+use futures_util::{
+    AsyncReadExt, AsyncWriteExt,
+    future::{Either, select},
+};
 use http::{Request, Response, StatusCode, request};
 
 use super::{ConnectError, Connector, head};
-use crate::ws::{WebSocket, handshake::to_http, upgrade::Upgraded};
+use crate::{
+    lifecycle::{EXCERPT, patience},
+    rt::BoxSleep,
+    ws::{WebSocket, handshake::to_http, upgrade::Upgraded},
+};
 
 impl Connector {
     /// Opens a WebSocket over a byte stream that is connected and has said nothing yet: a `TcpStream` of smol, a
@@ -28,8 +38,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// As for [`connect`](Self::connect); a refusal has up to 64 KiB of its body. HTTP/2 has streams of its own and
-    /// can't run over a bare one.
+    /// As for [`connect`](Self::connect). HTTP/2 has streams of its own and can't run over a bare one.
     ///
     /// # Cancel safety
     ///
@@ -38,7 +47,7 @@ impl Connector {
         &self,
         io: T,
         request: Request<()>,
-    ) -> Result<(WebSocket, Response<()>), ConnectError<Bytes>>
+    ) -> Result<(WebSocket, Response<()>), ConnectError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -52,8 +61,11 @@ impl Connector {
         let key = self.prepare(&mut head)?;
         let (io, response, ahead) = self.in_time(exchange(io, &head)).await?;
         if !self.asked(key.as_ref()).is_accepted(response.status()) {
-            let refusal = self.in_time(refusal(io, response, ahead)).await?;
-            return Err(ConnectError::refused(refusal));
+            let framing = head::Framing::of(&response);
+            let (timer, most) = (self.timer.as_ref(), self.handshake_timeout);
+            let enough = patience(timer, most, framing.has_length());
+            let body = excerpt(io, &framing, ahead, enough).await;
+            return Err(ConnectError::refused(response.map(|()| body)));
         }
         let (head, ()) = response.into_parts();
         let terms = self.check(key.as_ref(), &head)?;
@@ -66,7 +78,7 @@ impl Connector {
 async fn exchange<T>(
     mut io: T,
     head: &request::Parts,
-) -> Result<(T, Response<()>, BytesMut), ConnectError<Bytes>>
+) -> Result<(T, Response<()>, BytesMut), ConnectError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -96,29 +108,30 @@ where
     }
 }
 
-/// Reads what the server has to say about its refusal.
-async fn refusal<T>(
+/// Reads the first of what the server has to say about its refusal, until it was enough.
+async fn excerpt<T>(
     mut io: T,
-    response: Response<()>,
+    framing: &head::Framing,
     mut bytes: BytesMut,
-) -> Result<Response<Bytes>, ConnectError<Bytes>>
+    mut enough: BoxSleep,
+) -> Bytes
 where
     T: AsyncRead + Unpin,
 {
-    let framing = head::Framing::of(response.headers());
     while bytes.len() < MAX_BODY && !framing.is_complete(&bytes) {
+        let read = pin!(read_some(&mut io, &mut bytes));
         // What came before an untimely end is better than nothing.
-        if !read_some(&mut io, &mut bytes).await.unwrap_or(false) {
+        let Either::Left((Ok(true), _)) = select(read, &mut enough).await else {
             break;
-        }
+        };
     }
     let mut body = framing.decode(bytes.freeze());
-    body.truncate(MAX_BODY);
-    Ok(response.map(|()| body))
+    body.truncate(EXCERPT);
+    body
 }
 
 /// Reads once, and says whether there was anything.
-async fn read_some<T>(io: &mut T, bytes: &mut BytesMut) -> Result<bool, ConnectError<Bytes>>
+async fn read_some<T>(io: &mut T, bytes: &mut BytesMut) -> Result<bool, ConnectError>
 where
     T: AsyncRead + Unpin,
 {
@@ -135,5 +148,5 @@ fn is_interim(status: StatusCode) -> bool {
 /// The head of an answer, in bytes.
 const MAX_HEAD: usize = 32 << 10;
 
-/// The body of a refusal, in bytes.
-const MAX_BODY: usize = 64 << 10;
+/// The body of a refusal on the wire, in bytes: more than is kept of it, for the heads of small chunks.
+const MAX_BODY: usize = 4 * EXCERPT;

@@ -14,12 +14,14 @@ use http::{
     },
     request, response,
 };
+use http_body::Body;
 use tower::ServiceExt;
 use tower_service::Service;
 
 use super::{ConnectError, Connector};
 use crate::{
     BoxError,
+    lifecycle::excerpt,
     rt::Timer,
     ws::{
         WebSocket,
@@ -60,8 +62,8 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// When the client fails, when the server refuses (its response is inside the error), when it says yes in a way
-    /// that breaks the rules, or when it takes too long.
+    /// When the client fails, when the server refuses (what it says is [inside](ConnectError::response) the error),
+    /// when it says yes in a way that breaks the rules, or when it takes too long.
     ///
     /// # Cancel safety
     ///
@@ -70,21 +72,29 @@ impl Connector {
         &self,
         client: C,
         request: Request<B>,
-    ) -> Result<(WebSocket, Response<()>), ConnectError<R>>
+    ) -> Result<(WebSocket, Response<()>), ConnectError>
     where
         C: Service<Request<B>, Response = Response<R>>,
         C::Error: Into<BoxError>,
         B: Default,
+        R: Body,
     {
-        let (io, terms, response) = self.in_time(self.shake_hands(client, request)).await?;
-        Ok((self.open(io, terms), response))
+        match self.in_time(self.shake_hands(client, request)).await? {
+            Answer::Yes(io, terms, response) => Ok((self.open(io, terms), response)),
+            // The handshake is over: what is left of its time must not make a time-out of a refusal.
+            Answer::No(response) => {
+                let (timer, most) = (self.timer.as_ref(), self.handshake_timeout);
+                let response = excerpt(response, timer, most).await;
+                Err(ConnectError::refused(response))
+            }
+        }
     }
 
     /// Gives `work` the time of the handshake, where there is a clock.
-    pub(super) async fn in_time<T, R>(
+    pub(super) async fn in_time<T>(
         &self,
-        work: impl Future<Output = Result<T, ConnectError<R>>>,
-    ) -> Result<T, ConnectError<R>> {
+        work: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
         let Some(timer) = &self.timer else {
             return work.await;
         };
@@ -98,7 +108,7 @@ impl Connector {
         &self,
         mut client: C,
         request: Request<B>,
-    ) -> Result<(Upgraded, Terms, Response<()>), ConnectError<R>>
+    ) -> Result<Answer<R>, ConnectError>
     where
         C: Service<Request<B>, Response = Response<R>>,
         C::Error: Into<BoxError>,
@@ -125,10 +135,10 @@ impl Connector {
     }
 
     /// Makes the head that of a handshake, and returns the key that was put in.
-    pub(super) fn prepare<R>(
+    pub(super) fn prepare(
         &self,
         head: &mut request::Parts,
-    ) -> Result<Option<HeaderValue>, ConnectError<R>> {
+    ) -> Result<Option<HeaderValue>, ConnectError> {
         if self.protocols.invalid().is_some() {
             return Err(ConnectError::request(
                 "a subprotocol to offer is no token, or is there twice",
@@ -173,9 +183,9 @@ impl Connector {
         &self,
         key: Option<&HeaderValue>,
         response: Response<R>,
-    ) -> Result<(Upgraded, Terms, Response<()>), ConnectError<R>> {
+    ) -> Result<Answer<R>, ConnectError> {
         if !self.asked(key).is_accepted(response.status()) {
-            return Err(ConnectError::refused(response));
+            return Ok(Answer::No(response));
         }
         let (mut head, _) = response.into_parts();
         let terms = self.check(key, &head)?;
@@ -183,15 +193,16 @@ impl Connector {
             ConnectError::client("the client's response can't be upgraded to a byte stream")
         })?;
         let io = upgrade.await.map_err(ConnectError::io)?;
-        Ok((io, terms, Response::from_parts(head, ())))
+        let response = Response::from_parts(head, ());
+        Ok(Answer::Yes(io, terms, response))
     }
 
     /// What the server agreed to, where it keeps the rules.
-    pub(super) fn check<R>(
+    pub(super) fn check(
         &self,
         key: Option<&HeaderValue>,
         head: &response::Parts,
-    ) -> Result<Terms, ConnectError<R>> {
+    ) -> Result<Terms, ConnectError> {
         let protocol = self.asked(key).check(&head.headers);
         let protocol = protocol.map_err(ConnectError::answer)?.map(Into::into);
         let deflate = match &self.settings.deflate {
@@ -217,6 +228,12 @@ impl Connector {
         params.deflate = terms.deflate;
         socket::open(io, params)
     }
+}
+
+/// What the server made of the handshake.
+enum Answer<R> {
+    Yes(Upgraded, Terms, Response<()>),
+    No(Response<R>),
 }
 
 /// What the server agreed to.

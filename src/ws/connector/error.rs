@@ -1,25 +1,28 @@
-use std::{
-    error, fmt, io,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{error, fmt, io, time::Duration};
 
+use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::{BoxError, lifecycle::retry_after, ws::handshake::InvalidAnswer};
+use crate::{
+    BoxError,
+    lifecycle::{Words, retry_after},
+    ws::handshake::InvalidAnswer,
+};
 
 /// A WebSocket could not be opened.
 ///
-/// Where the server refused, its response is inside, with its body: [`into_response`](Self::into_response).
+/// Where the server refused, what it said is inside, [`response`](Self::response), and its first words are shown:
+/// `the server refused the WebSocket with 403 Forbidden: "members only"`. They are the server's, so line breaks and
+/// control characters are escaped.
 ///
 /// ```
 /// use tower_realtime::ws::ConnectError;
 ///
-/// fn advice<R>(error: ConnectError<R>) -> String {
-///     match error.status() {
-///         Some(status) if error.may_pass() => return format!("{status}: busy, try again later"),
-///         Some(status) => return format!("{status}: it will not have us"), // `is_refused`; `into_response` has the rest
-///         None => {}
+/// fn advice(error: &ConnectError) -> String {
+///     if let Some(answer) = error.response() {
+///         // `is_refused`: the server answered something else than yes
+///         let when = if error.may_pass() { "busy, try later" } else { "it will not have us" };
+///         return format!("{when}: {}", String::from_utf8_lossy(answer.body()));
 ///     }
 ///     match error {
 ///         _ if error.is_transport() || error.is_timeout() => "is the network there?",
@@ -29,23 +32,26 @@ use crate::{BoxError, lifecycle::retry_after, ws::handshake::InvalidAnswer};
 ///     }
 ///     .to_owned()
 /// }
-/// # fn f<R>(error: ConnectError<R>) -> bool { error.is_refused() }
+///
+/// # fn f(error: &ConnectError) -> bool { error.is_refused() }
+/// fn needs_login(error: &ConnectError) -> bool {
+///     error.status().is_some_and(|status| status == 401)
+/// }
 /// ```
-pub struct ConnectError<R>(Box<Kind<R>>);
+pub struct ConnectError(Box<Kind>);
 
-enum Kind<R> {
+enum Kind {
     Answer(InvalidAnswer),
     Client(BoxError),
     Factory(BoxError),
     GaveUp,
     Io(io::Error),
-    /// The body is in a mutex only so that the error is `Sync` whatever the body is.
-    Refused(StatusCode, Mutex<Response<R>>),
+    Refused(Response<Bytes>),
     Request(&'static str),
     Timeout,
 }
 
-impl<R> ConnectError<R> {
+impl ConnectError {
     /// The server answered something else than yes.
     #[must_use]
     pub fn is_refused(&self) -> bool {
@@ -82,10 +88,10 @@ impl<R> ConnectError<R> {
     pub fn may_pass(&self) -> bool {
         match &*self.0 {
             Kind::Client(_) | Kind::Io(_) | Kind::Timeout => true,
-            Kind::Refused(status, _) => match status.as_u16() {
+            Kind::Refused(response) => match response.status().as_u16() {
                 408 | 425 | 429 => true,
                 501 | 505 => false,
-                _ => status.is_server_error(),
+                _ => response.status().is_server_error(),
             },
             Kind::Answer(_) | Kind::Factory(_) | Kind::GaveUp | Kind::Request(_) => false,
         }
@@ -94,21 +100,27 @@ impl<R> ConnectError<R> {
     /// With which status the server refused.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
+        self.response().map(Response::status)
+    }
+
+    /// What the server refused with: status, headers, and the first 4 KiB of the body.
+    ///
+    /// With a [timer](super::Connector::timer) as much of the body is there as came within 2 s, or within the
+    /// [handshake time-out](super::Connector::handshake_timeout) where that is less. Without one, a body is waited
+    /// for if its length was announced, and of others there is what came with the head.
+    #[must_use]
+    pub fn response(&self) -> Option<&Response<Bytes>> {
         match &*self.0 {
-            Kind::Refused(status, _) => Some(*status),
+            Kind::Refused(response) => Some(response),
             _ => None,
         }
     }
 
-    /// The response with which the server refused.
+    /// [`response`](Self::response), taken out.
     #[must_use]
-    pub fn into_response(self) -> Option<Response<R>> {
+    pub fn into_response(self) -> Option<Response<Bytes>> {
         match *self.0 {
-            Kind::Refused(_, response) => Some(
-                response
-                    .into_inner()
-                    .unwrap_or_else(PoisonError::into_inner),
-            ),
+            Kind::Refused(response) => Some(response),
             _ => None,
         }
     }
@@ -130,23 +142,17 @@ impl<R> ConnectError<R> {
     }
 
     /// How long the server asks to be left alone. An hour at most.
-    pub(super) fn retry_after(&mut self) -> Option<Duration> {
-        let Kind::Refused(_, response) = &mut *self.0 else {
-            return None;
-        };
-        let response = response.get_mut().unwrap_or_else(PoisonError::into_inner);
-        retry_after(response.headers()).map(|wait| wait.min(Duration::from_secs(3600)))
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let wait = retry_after(self.response()?.headers())?;
+        Some(wait.min(Duration::from_secs(3600)))
     }
 
     pub(super) fn io(error: io::Error) -> Self {
         Self(Box::new(Kind::Io(error)))
     }
 
-    pub(super) fn refused(response: Response<R>) -> Self {
-        Self(Box::new(Kind::Refused(
-            response.status(),
-            Mutex::new(response),
-        )))
+    pub(super) fn refused(response: Response<Bytes>) -> Self {
+        Self(Box::new(Kind::Refused(response)))
     }
 
     pub(super) fn request(what: &'static str) -> Self {
@@ -158,7 +164,7 @@ impl<R> ConnectError<R> {
     }
 }
 
-impl<R> fmt::Debug for ConnectError<R> {
+impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_tuple("ConnectError");
         match &*self.0 {
@@ -166,7 +172,7 @@ impl<R> fmt::Debug for ConnectError<R> {
             Kind::Client(error) | Kind::Factory(error) => debug.field(error),
             Kind::GaveUp => debug.field(&"gave up"),
             Kind::Io(error) => debug.field(error),
-            Kind::Refused(status, _) => debug.field(status),
+            Kind::Refused(response) => debug.field(&response.status()).field(response.body()),
             Kind::Request(what) => debug.field(what),
             Kind::Timeout => debug.field(&"timeout"),
         };
@@ -174,7 +180,7 @@ impl<R> fmt::Debug for ConnectError<R> {
     }
 }
 
-impl<R> fmt::Display for ConnectError<R> {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Answer(_) => f.write_str("the server's answer to the handshake is not valid"),
@@ -182,14 +188,17 @@ impl<R> fmt::Display for ConnectError<R> {
             Kind::Factory(_) => f.write_str("the request could not be made"),
             Kind::GaveUp => f.write_str("too many connections in a row did not last"),
             Kind::Io(_) => f.write_str("the connection failed during the handshake"),
-            Kind::Refused(status, _) => write!(f, "the server refused the WebSocket with {status}"),
+            Kind::Refused(response) => {
+                let (status, words) = (response.status(), Words(response.body()));
+                write!(f, "the server refused the WebSocket with {status}{words}")
+            }
             Kind::Request(what) => f.write_str(what),
             Kind::Timeout => f.write_str("the server did not answer in time"),
         }
     }
 }
 
-impl<R> error::Error for ConnectError<R> {
+impl error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.0 {
             Kind::Answer(fault) => Some(fault),

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -56,13 +56,23 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(response: &Response<()>) -> Self {
+        // They have no body, whatever their headers say.
+        if let StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED = response.status() {
+            return Self::Length(0);
+        }
+        let headers = response.headers();
         if has_token(headers, TRANSFER_ENCODING, "chunked") {
             return Self::Chunked;
         }
         let length = headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         length.map_or(Self::UntilEnd, Self::Length)
+    }
+
+    /// Whether it was announced how much will come.
+    pub(super) fn has_length(&self) -> bool {
+        matches!(self, Self::Length(_))
     }
 
     pub(super) fn is_complete(&self, bytes: &[u8]) -> bool {

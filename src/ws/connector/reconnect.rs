@@ -2,6 +2,7 @@ use std::{fmt, time::Duration};
 
 use futures_util::FutureExt;
 use http::{Request, Response};
+use http_body::Body;
 use tower_service::Service;
 
 use super::{ConnectError, Connector};
@@ -118,10 +119,11 @@ impl<C, F> Reconnecting<C, F> {
     /// # Cancel safety
     ///
     /// Safe: a wait goes on where it was, an attempt starts anew.
-    pub async fn next<B, R, Fut, E>(&mut self) -> Result<(WebSocket, Response<()>), ConnectError<R>>
+    pub async fn next<B, R, Fut, E>(&mut self) -> Result<(WebSocket, Response<()>), ConnectError>
     where
         C: Service<Request<B>, Response = Response<R>>,
         C::Error: Into<BoxError>,
+        R: Body,
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<Request<B>, E>>,
         E: Into<BoxError>,
@@ -144,7 +146,7 @@ impl<C, F> Reconnecting<C, F> {
                     self.healthy = Some(self.timer.sleep(self.attempts.healthy_after()));
                     return Ok(open);
                 }
-                Err(mut error) => {
+                Err(error) => {
                     debug!(%error, "could not open a WebSocket");
                     if !error.may_pass() || !self.plan(false, error.retry_after()) {
                         return Err(error);
