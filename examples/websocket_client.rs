@@ -25,10 +25,12 @@ pub(crate) async fn follow(url: &str) -> Result<(), BoxError> {
         .protocols(["chat.v2", "chat.v1"])
         .redirects(Redirects::same_origin(3));
 
-    let mut connections = connector.reconnecting(client, Tokio, || async {
-        // Called for every attempt: the place for a fresh token.
-        Request::get(url).body(Empty::<Bytes>::new())
-    });
+    let mut connections = connector
+        .reconnecting(client, Tokio, || async {
+            // Called for every attempt: the place for a fresh token.
+            Request::get(url).body(Empty::<Bytes>::new())
+        })
+        .on_failure(|failure| println!("again in {:?}: {}", failure.after, failure.cause));
     loop {
         // Waits as the backoff says. It fails when trying again would not help, a 403 for one.
         let (mut socket, _) = connections.next().await?;

@@ -812,6 +812,48 @@ async fn updates_tell_everything() {
     assert!(source.update().await.is_none());
 }
 
+/// One for each attempt that failed, as the standard fires `error` at each (HTML 9.2.2), and none is passed over.
+#[tokio::test(start_paused = true)]
+async fn every_failed_attempt_is_reported() {
+    let server = Server::new([
+        events([Step::Send("data: a\n\n")]),
+        Play::Refuse,
+        Play::Refuse,
+        answer(503, [], [Step::Send("busy")]),
+        Play::Silence,
+        events([Step::Send(": x\n\n"), Step::Break]),
+        events([Step::Wait(10 * SECOND)]),
+        Play::Refuse,
+        stop(),
+    ]);
+    let mut source = source(&server).idle_timeout(20 * SECOND);
+    let mut seen = Vec::new();
+    while let Some(update) = source.update().await {
+        if let Update::Reconnecting { failed, cause, .. } = update {
+            seen.push((server.asked().len(), failed, cause.to_string()));
+        }
+    }
+    let refused = "no answer to the request for an event stream";
+    let want = [
+        (1, 0, "the event stream ended"),
+        (2, 1, refused),
+        (3, 2, refused),
+        (
+            4,
+            3,
+            "the server answered with 503 Service Unavailable: \"busy\"",
+        ),
+        (5, 4, "the event stream was silent for 20s"),
+        (6, 5, "the event stream broke off"),
+        (7, 0, "the event stream ended"),
+        (8, 1, refused),
+    ];
+    assert_eq!(
+        seen,
+        want.map(|(asked, failed, cause)| (asked, failed, cause.to_owned()))
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn close_ends_it_wherever_it_stands() {
     // Before the first poll, in mid-stream, while it waits, and while it connects.

@@ -88,16 +88,27 @@ async fn tries_again_until_it_is_open() {
     let made = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&made);
     let server = server(&[(503, ""), (429, "7"), (500, "")], &Faults::new());
-    let mut connections = Connector::new().reconnecting(server, clock.clone(), move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        async { request() }
-    });
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&seen);
+    let mut connections = Connector::new()
+        .reconnecting(server, clock.clone(), move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            async { request() }
+        })
+        .on_failure(move |failure| tell.lock().unwrap().push(failure));
     let task = tokio::spawn(async move { connections.next().await.unwrap().0 });
     let waited = until(&clock, &task).await;
     // Up to 1 s, from 7 s on, up to 4 s.
     assert!(waited >= Duration::from_secs(7), "{waited:?}");
     assert!(waited <= Duration::from_secs(1 + 30 + 8), "{waited:?}");
     assert_eq!(made.load(Ordering::Relaxed), 4);
+    let seen: Vec<_> = std::mem::take(&mut *seen.lock().unwrap());
+    let told = seen
+        .iter()
+        .map(|one| (one.failed, one.cause.status().unwrap().as_u16()));
+    assert!(told.eq([(1, 503), (2, 429), (3, 500)]), "{seen:?}");
+    let waits: Duration = seen.iter().map(|one| one.after).sum();
+    assert!(waits <= waited && waited < waits + Duration::from_secs(1));
     let mut socket = task.await.unwrap();
     socket.send("hi").await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Some(Message::text("hi")));
@@ -130,7 +141,9 @@ async fn does_not_repeat_what_will_not_help() {
     for status in [400, 401, 403, 404, 426, 501] {
         let clock = ManualClock::new();
         let server = server(&[(status, "")], &Faults::new());
-        let mut connections = Connector::new().reconnecting(server, clock, async || request());
+        let mut connections = Connector::new()
+            .reconnecting(server, clock, async || request())
+            .on_failure(|failure| panic!("the last is returned: {failure:?}"));
         let error = connections.next().await.err().unwrap();
         assert_eq!(error.status().unwrap(), status);
     }

@@ -90,7 +90,7 @@ mod tuned;
 mod typed;
 
 pub use self::acceptor::Acceptor;
-pub use self::connector::{ConnectError, Connector, Reconnecting};
+pub use self::connector::{ConnectError, Connector, FailedAttempt, Reconnecting};
 pub use self::fault::Fault;
 pub use self::handshake::{
     HostPolicy, InvalidAnswer, InvalidOrigin, Origin, OriginPolicy, Redirects, Rejection,

@@ -229,6 +229,7 @@ impl Link {
                 Some(Update::Reconnecting {
                     after,
                     cause: error,
+                    failed: self.retry.failed(),
                 })
             }
             Next::Stop => {

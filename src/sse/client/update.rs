@@ -13,7 +13,9 @@ use crate::sse::{Error, Message, Text};
 ///     while let Some(update) = events.update().await {
 ///         match update {
 ///             Update::Message(message) => println!("{}", message.data()),
-///             Update::Reconnecting { after, cause, .. } => println!("again in {after:?}: {cause}"),
+///             Update::Reconnecting { after, cause, failed, .. } => {
+///                 println!("{failed} failed in a row, the last with: {cause}; again in {after:?}");
+///             }
 ///             _ => {}
 ///         }
 ///     }
@@ -33,12 +35,18 @@ pub enum Update {
     /// The server has answered with an event stream. This is the head of its answer.
     Open(Parts),
     /// The connection is over, or did not come about. Another attempt follows.
+    ///
+    /// There is one for each attempt, as the standard has an `error` event for each. An attempt that nobody answers
+    /// is not over, and silent, until the client that carries it gives up, or an
+    /// [`idle_timeout`](super::EventSource::idle_timeout) does.
     #[non_exhaustive]
     Reconnecting {
         /// How long it waits before that.
         after: Duration,
         /// What ended the attempt before. A stream that [just ended](Error::is_end) is a cause, too.
         cause: Error,
+        /// How many attempts in a row have brought no healthy connection, this one included. 0 after a healthy one.
+        failed: u32,
     },
 }
 

@@ -7,4 +7,8 @@ mod error;
 mod head;
 mod reconnect;
 
-pub use self::{config::Connector, error::ConnectError, reconnect::Reconnecting};
+pub use self::{
+    config::Connector,
+    error::ConnectError,
+    reconnect::{FailedAttempt, Reconnecting},
+};

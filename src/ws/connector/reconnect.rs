@@ -59,16 +59,43 @@ use crate::{
 /// # let _ = connections;
 /// # }
 /// ```
+///
+/// What fails in between can be watched:
+///
+/// ```
+/// use tower_realtime::ws::{FailedAttempt, Reconnecting};
+///
+/// fn watched<C, F>(connections: Reconnecting<C, F>) -> Reconnecting<C, F> {
+///     connections.on_failure(|FailedAttempt { cause, after, failed, .. }| {
+///         eprintln!("{failed} failed in a row, the last with: {cause}; again in {after:?}");
+///     })
+/// }
+/// ```
 pub struct Reconnecting<C, F> {
     connector: Connector,
     client: C,
     request: F,
     timer: DynTimer,
     attempts: Attempts,
+    on_failure: Option<OnFailure>,
     /// Ready once the last connection has lasted long enough to count as a good one.
     healthy: Option<BoxSleep>,
     /// The wait that stands before the next attempt.
     wait: Option<BoxSleep>,
+}
+
+type OnFailure = Box<dyn FnMut(FailedAttempt) + Send>;
+
+/// An attempt to open a WebSocket failed, and another follows: see [`Reconnecting::on_failure`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// How long it waits before the next.
+    pub after: Duration,
+    /// What went wrong.
+    pub cause: ConnectError,
+    /// How many attempts in a row have brought no healthy connection, this one included.
+    pub failed: u32,
 }
 
 impl Connector {
@@ -92,6 +119,7 @@ impl Connector {
             request,
             timer,
             attempts: Attempts::default(),
+            on_failure: None,
             healthy: None,
             wait: None,
         }
@@ -103,6 +131,15 @@ impl<C, F> Reconnecting<C, F> {
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.attempts = Attempts::new(backoff);
+        self
+    }
+
+    /// Calls `tell` for each attempt that fails and is followed by another; [`next`](Self::next) is silent about them.
+    ///
+    /// The failure that is the last is what `next` returns.
+    #[must_use]
+    pub fn on_failure(mut self, tell: impl FnMut(FailedAttempt) + Send + 'static) -> Self {
+        self.on_failure = Some(Box::new(tell));
         self
     }
 
@@ -131,7 +168,7 @@ impl<C, F> Reconnecting<C, F> {
     {
         if let Some(mut healthy) = self.healthy.take() {
             let lasted = (&mut healthy).now_or_never().is_some();
-            if !self.plan(lasted, None) {
+            if self.plan(lasted, None).is_none() {
                 return Err(ConnectError::gave_up());
             }
         }
@@ -146,21 +183,36 @@ impl<C, F> Reconnecting<C, F> {
                     self.healthy = Some(self.timer.sleep(self.attempts.healthy_after()));
                     return Ok(open);
                 }
-                Err(error) => {
-                    debug!(%error, "could not open a WebSocket");
-                    if !error.may_pass() || !self.plan(false, error.retry_after()) {
-                        return Err(error);
-                    }
-                }
+                Err(cause) => self.failed(cause)?,
             }
         }
     }
 
+    /// Tells of a failure, unless it is the last.
+    fn failed(&mut self, cause: ConnectError) -> Result<(), ConnectError> {
+        debug!(%cause, "could not open a WebSocket");
+        if !cause.may_pass() {
+            return Err(cause);
+        }
+        let Some(after) = self.plan(false, cause.retry_after()) else {
+            return Err(cause);
+        };
+        if let Some(tell) = &mut self.on_failure {
+            let failed = self.attempts.failed();
+            tell(FailedAttempt {
+                after,
+                cause,
+                failed,
+            });
+        }
+        Ok(())
+    }
+
     /// Sets the wait before the next attempt, unless there is to be none.
-    fn plan(&mut self, healthy: bool, asked: Option<Duration>) -> bool {
+    fn plan(&mut self, healthy: bool, asked: Option<Duration>) -> Option<Duration> {
         let wait = self.attempts.after(healthy, asked, random());
         self.wait = wait.map(|wait| self.timer.sleep(wait));
-        self.wait.is_some()
+        wait
     }
 }
 
