@@ -5,8 +5,19 @@
 #[path = "support/script.rs"]
 mod script;
 
-use std::{error::Error, fmt, future::Future};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
+};
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use script::{Far, Frame, Run, transport};
 use tower_realtime::{
@@ -14,7 +25,7 @@ use tower_realtime::{
     log::EventLog,
     sse::Event,
     topic::{Lagged, Topic},
-    ws::{Closed, Endpoint, WebSocket},
+    ws::{Closed, Endpoint, Limits, Outgoing, Prepared, WebSocket},
 };
 
 /// A connection that is fed, and whose handler only receives.
@@ -115,4 +126,90 @@ fn the_end_of_a_stream_is_no_end_of_the_connection() {
     far.send(Frame::ping("still there").masked());
     run.go();
     assert_eq!(far.frames(), [Frame::pong("still there")]);
+}
+
+/// A feed that always has a message of `size` bytes, and how many bytes of it were taken.
+fn endless(
+    size: usize,
+    prepared: bool,
+) -> (
+    impl Stream<Item = Result<Outgoing, BoxError>> + Send + 'static,
+    Arc<AtomicUsize>,
+) {
+    let payload = Bytes::from(vec![b'x'; size]);
+    let all = Arc::new(AtomicUsize::new(0));
+    let taken = Arc::clone(&all);
+    let items = stream::repeat_with(move || {
+        taken.fetch_add(size, Ordering::Relaxed);
+        Ok(match prepared {
+            true => Prepared::new(payload.clone()).into(),
+            false => payload.clone().into(),
+        })
+    });
+    (items, all)
+}
+
+async fn fed(
+    socket: WebSocket,
+    items: impl Stream<Item = Result<Outgoing, BoxError>> + Send + 'static,
+) {
+    let mut socket = socket.feed_from(items);
+    while let Ok(Some(_)) = socket.recv().await {}
+}
+
+/// Whatever the sizes: what waits for a transport that takes nothing is the bound of the queue, what is put together
+/// for one write, and a message more.
+#[test]
+fn a_feed_waits_for_the_transport() {
+    const SIZES: [usize; 6] = [100, 1000, 10_000, 20_000, 100_000, 1 << 20];
+    const BOUND: usize = 64 << 10;
+    for endpoint in [Endpoint::server(), Endpoint::client()] {
+        for (size, prepared) in SIZES
+            .into_iter()
+            .flat_map(|size| [(size, false), (size, true)])
+        {
+            let (near, far) = transport();
+            let (items, all) = endless(size, prepared);
+            far.room(0);
+            let mut run = Run::new(endpoint.serve(near, |socket| fed(socket, items)));
+            let mut written = 0;
+            for _ in 0..5 {
+                run.go();
+                written += far.written().len();
+                let waiting = all.load(Ordering::Relaxed).saturating_sub(written);
+                assert!(waiting <= 2 * BOUND + size, "{size}, {prepared}: {waiting}");
+                far.room(3 << 20);
+            }
+        }
+    }
+}
+
+/// Also where the transport takes everything, a feed that always has more leaves the thread to others.
+#[test]
+fn a_feed_has_a_share_of_the_thread_by_bytes() {
+    for endpoint in [Endpoint::server(), Endpoint::client()] {
+        for (size, limit) in [
+            (10_000, 64 << 10),
+            (100_000, 64 << 10),
+            (100_000, 1 << 20),
+            (10, 0),
+        ] {
+            let (near, _far) = transport();
+            let (items, all) = endless(size, false);
+            let endpoint = endpoint.clone().limits(Limits::new().queued_bytes(limit));
+            let mut run = pin!(endpoint.serve(near, |socket| fed(socket, items)));
+            let mut before = 0;
+            for _ in 0..5 {
+                let turn = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(turn.is_pending());
+                let all = all.load(Ordering::Relaxed);
+                let moved = all - before;
+                assert!(
+                    moved >= limit.min(size) && moved <= limit + size,
+                    "{size}: {moved}"
+                );
+                before = all;
+            }
+        }
+    }
 }

@@ -110,9 +110,9 @@ impl Limits {
     }
 
     /// How many bytes of messages wait in each direction, before reading pauses and before `send` waits; 64 KiB by
-    /// default. One message more than this is let in, so that a message larger than the bound can pass.
+    /// default, at least one. One message more than this is let in, so that a message larger than the bound can pass.
     pub const fn queued_bytes(mut self, bytes: usize) -> Self {
-        self.queued_bytes = bytes;
+        self.queued_bytes = if bytes == 0 { 1 } else { bytes };
         self
     }
 

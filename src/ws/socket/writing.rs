@@ -148,7 +148,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         framer.send(outgoing, cx)
     }
 
-    /// Sends what the feed has ready, a batch at most.
+    /// Sends what the feed has ready, a batch at most: as much as may wait in a queue.
     fn encode_feed(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         // A message of the feed must not come between two frames of another one.
         if self.feed.is_none() || self.fragmenting || !matches!(self.phase, Phase::Open) {
@@ -177,7 +177,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         fed: &mut Sent,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
-        while fed.entries < self.settings.limits.queued_messages {
+        let limits = &self.settings.limits;
+        let (messages, bytes) = (limits.queued_messages, limits.queued_bytes);
+        while fed.entries < messages && fed.bytes < bytes {
             let Some(feed) = &mut self.feed else {
                 return Ok(());
             };
