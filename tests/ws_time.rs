@@ -323,3 +323,29 @@ fn a_peer_that_pings_too_fast_is_closed() {
         assert_eq!(got, *code, "{seconds:?} {beats}");
     }
 }
+
+/// The heartbeat starts the count anew: the second that was under way must not do so once more.
+#[test]
+fn a_beat_leaves_no_second_behind() {
+    let limits = Limits::new().control_frames(100);
+    let heartbeat = Heartbeat::new().interval(s(4)).timeout(s(3));
+    let endpoint = Endpoint::server().limits(limits).heartbeat(heartbeat);
+    let mut served = serve(endpoint, echo);
+    let pings = |count| Frame::ping("p").masked().repeat(count);
+    served.pass(s(3));
+    served.clock.turn(s(1) / 2);
+    served.far.send(pings(60));
+    served.run.go();
+    for _ in 0..3 {
+        served.clock.turn(s(1) / 2); // to the beat, and to the end of the second
+        served.run.go();
+    }
+    for (count, code) in [(60, None), (40, None), (1, Some(1008))] {
+        served.far.send(pings(count));
+        served.run.go();
+        let frames = served.far.frames();
+        let close = frames.iter().find(|frame| frame.first == 0x88);
+        let got = close.map(|frame| u16::from_be_bytes([frame.payload[0], frame.payload[1]]));
+        assert_eq!(got, code, "{count}");
+    }
+}

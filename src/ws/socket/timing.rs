@@ -124,6 +124,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 io.transport().rest();
                 io.found.controls = 0;
             }
+            // The second of that count is over as well.
+            self.rares.reset(Rare::Controls);
             let deaf = self.shared.lock().stalled;
             match self.pulse.tick(&settings.heartbeat, deaf) {
                 Beat::Nothing => {}
