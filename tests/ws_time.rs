@@ -349,3 +349,42 @@ fn a_beat_leaves_no_second_behind() {
         assert_eq!(got, code, "{count}");
     }
 }
+
+/// Where no clock bounds it, what comes is: a peer that sends for ever, and never a close frame, keeps nobody busy.
+/// One that closes behind a lot of data is waited for.
+#[test]
+fn a_flood_is_an_end_without_a_timer() {
+    let frame = Frame::binary(vec![0; 1 << 20]);
+    let roles = [
+        (Endpoint::server(), frame.masked()),
+        (Endpoint::client(), frame.plain()),
+    ];
+    for (room, (endpoint, frame)) in [None, Some(0)].into_iter().zip(&roles) {
+        let (near, far) = transport();
+        far.room(room);
+        let mut run = Run::new(endpoint.serve(near, async |_: WebSocket| ()));
+        run.go();
+        let mut megabytes = 0;
+        while !run.is_done() {
+            far.send(frame);
+            run.go();
+            megabytes += 1;
+            assert!(megabytes < 25, "it reads for ever");
+        }
+        assert!(megabytes > 15);
+        let closed = run.output.as_ref().unwrap();
+        assert_eq!((closed.by(), closed.is_clean()), (ClosedBy::Local, false));
+        assert_eq!(far.is_shut(), room.is_none());
+        assert!(far.is_dropped());
+    }
+    let (near, far) = transport();
+    let mut run = Run::new(Endpoint::server().serve(near, async |_: WebSocket| ()));
+    for _ in 0..15 {
+        far.send(frame.masked());
+        run.go();
+    }
+    far.send(Frame::close(1000, "").masked());
+    far.end();
+    run.go();
+    assert!(run.output.unwrap().is_clean());
+}

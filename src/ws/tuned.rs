@@ -17,7 +17,7 @@ macro_rules! tuned {
         }
 
         /// Sets how long the closing handshake may take before the transport is dropped; 5 s by default. It needs a
-        /// [timer](Self::timer).
+        /// [timer](Self::timer). Without one, a peer that sends 16 MiB and no close frame is not waited for.
         pub fn close_timeout(mut self, time: std::time::Duration) -> Self {
             std::sync::Arc::make_mut(&mut self.settings).close_timeout = time;
             self

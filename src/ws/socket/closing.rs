@@ -20,6 +20,10 @@ use crate::ws::{CloseCode, CloseFrame, Closed, ClosedBy};
 /// with unread input tells the peer so, and the peer then drops what it has not read yet.
 const DRAIN: usize = 1 << 20;
 
+/// How much is read and dropped before the peer's close frame, where there is no clock to bound it: more than is on
+/// its way when a peer that keeps the rules sees ours.
+const TIMELESS: usize = 16 << 20;
+
 /// How a connection is being closed (RFC 6455, section 7).
 #[derive(Debug)]
 pub(super) struct Closing {
@@ -32,6 +36,8 @@ pub(super) struct Closing {
     /// Whether the peer's close frame has come, or is to be waited for.
     peer: Peer,
     sent: bool,
+    /// Bytes that came before the peer's close frame, and after.
+    awaited: usize,
     drained: usize,
 }
 
@@ -93,6 +99,7 @@ impl Closing {
             first,
             peer,
             sent: false,
+            awaited: 0,
             drained: 0,
         }
     }
@@ -214,12 +221,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// A peer that does not read may be waiting for us to read: both would wait for ever.
     fn unblock(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         match self.await_peer(cx) {
+            // It sends for ever, and takes nothing.
+            _ if self.is_flooded() => Poll::Ready(Step::Done),
             Poll::Ready(Step::Peer) => {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
             _ => Poll::Pending,
         }
+    }
+
+    /// Whether so much came instead of a close frame that there will be none, as far as can be told without a clock.
+    fn is_flooded(&mut self) -> bool {
+        let timeless = self.timer.is_none();
+        timeless
+            && self
+                .closing()
+                .is_some_and(|closing| closing.awaited > TIMELESS)
     }
 
     /// Reads and drops until the peer's close frame. `Ready(Step::Peer)` when there may be more to read.
@@ -230,7 +248,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         };
         match io.poll_discard(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(_)) => Poll::Ready(Step::Peer),
+            Poll::Ready(Some(bytes)) => {
+                if let Some(closing) = self.closing() {
+                    closing.awaited = closing.awaited.saturating_add(bytes);
+                }
+                Poll::Ready(match self.is_flooded() {
+                    true => Step::Shutdown,
+                    false => Step::Peer,
+                })
+            }
             Poll::Ready(None) => {
                 let closed = matches!(io.found.end.as_deref(), Some(End::Close(_)));
                 if let Some(closing) = self
