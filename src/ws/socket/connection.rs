@@ -60,12 +60,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         let mut this = self.project();
         let driver = this.driver;
-        let (mut budget, mut output) = (Budget::new(), Budget::new());
+        let (mut input, mut output) = (Budget::new(), Budget::new());
         // What woke the task may be what the handler waits for.
         let mut due = true;
         driver.begin();
         loop {
-            due |= driver.read(cx, &mut budget);
+            due |= driver.read(cx, &mut input);
             if due {
                 let ended = match &mut driver.guard {
                     Some(guard) => guard.within(|| poll_handler(this.handler.as_mut(), cx)),
@@ -80,20 +80,8 @@ where
                 this.handler.set(None); // it has been told, and could say its last word
             }
             due = driver.write(cx, &mut output);
-            let next = driver.park(cx, &budget, due && this.handler.is_some());
-            let goes_on = match next {
-                Next::Again => true,
-                Next::Wait => due && this.handler.is_some(),
-                Next::Ended => false,
-            };
-            if goes_on && output.is_spent() {
-                // A handler that always has something to send must not keep the thread from the others.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            match next {
+            match driver.park(cx, &input, &output, due && this.handler.is_some()) {
                 Next::Again => {}
-                Next::Wait if goes_on => driver.begin(),
                 Next::Wait => return Poll::Pending,
                 Next::Ended if this.handler.is_some() && (due || driver.forced) => due = true,
                 Next::Ended if this.handler.is_some() => return Poll::Pending,

@@ -93,7 +93,7 @@ pub(super) struct Ping {
 pub(super) enum Next {
     /// Another turn.
     Again,
-    /// Nothing, until the task is woken. (When the budget was spent, it has been already.)
+    /// Nothing, until the task is woken. (When a budget was spent, it has been already.)
     Wait,
     /// The connection has ended.
     Ended,
@@ -140,17 +140,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Drives on its own, without a handler beside it. Whether this task waits for what has been done: it is not
     /// woken, but awake.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        let (mut budget, mut output) = (Budget::new(), Budget::new());
+        let (mut input, mut output) = (Budget::new(), Budget::new());
         let mut due = false;
         self.begin();
         loop {
-            due |= self.read(cx, &mut budget);
+            due |= self.read(cx, &mut input);
             due |= self.write(cx, &mut output);
-            match self.park(cx, &budget, false) {
-                Next::Again if output.is_spent() => {
-                    cx.waker().wake_by_ref();
-                    return due;
-                }
+            match self.park(cx, &input, &output, false) {
                 Next::Again => {}
                 Next::Wait => return due,
                 Next::Ended => {
@@ -300,26 +296,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         wake_all(waiters, cx)
     }
 
-    /// Decides what comes after a turn. With `due`, this task waits for something that has come already.
-    pub(super) fn park(&mut self, cx: &mut Context<'_>, budget: &Budget, due: bool) -> Next {
+    /// Decides what comes after a turn. With `due`, the handler waits for something that has come already: it has its
+    /// turn also when the input's budget is spent, but not when the output's is. One that always has something to
+    /// send must not keep the thread from the others.
+    pub(super) fn park(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &Budget,
+        output: &Budget,
+        due: bool,
+    ) -> Next {
         self.obey(cx);
         match self.phase {
             Phase::Open | Phase::Answering(_) => self.keep_time(cx),
             Phase::Closing(_) => return self.poll_closing(cx),
             Phase::Ended => return Next::Ended,
         }
-        if budget.is_spent() {
+        if input.is_spent() && !due {
             cx.waker().wake_by_ref();
             return Next::Wait;
         }
         // Nothing is let go of before it is sure that there is time to.
         if due || self.has_turn() {
-            return Next::Again;
+            return again(output, cx);
         }
         self.rest(cx);
         let mut state = self.shared.lock();
         if state.has_work() {
-            return Next::Again;
+            return again(output, cx);
         }
         if !self.alert {
             // What no thread keeps is freed.
@@ -371,6 +375,15 @@ impl<T> fmt::Debug for Driver<T> {
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
+}
+
+/// Another turn, in this poll if there is something left of its budget.
+fn again(output: &Budget, cx: &Context<'_>) -> Next {
+    if output.is_spent() {
+        cx.waker().wake_by_ref();
+        return Next::Wait;
+    }
+    Next::Again
 }
 
 /// Wakes another task. Whether it is this one, which is awake.
