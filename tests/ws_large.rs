@@ -5,9 +5,21 @@
 #[path = "support/script.rs"]
 mod script;
 
-use std::{future::Future, io};
+use std::{
+    future::Future,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
 
-use script::{Far, Frame, Run, transport, trickle};
+use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
+
+use script::{Far, Frame, Near, Run, transport, trickle};
 use tower_realtime::ws::{self, Closed, Endpoint, Limits, Message, Outgoing, WebSocket};
 
 /// Small ones before, between and behind large ones; 16 KiB is where a message is large. With the least and the most
@@ -121,6 +133,107 @@ fn a_transport_that_fails_within_one_ends_the_connection() {
             fault(&far);
             run.go();
             assert!(!run.output.unwrap().is_clean(), "{first}");
+        }
+    }
+}
+
+/// A transport that counts its writes and says where what it is given lies. It takes one slice at a time, as a transport
+/// does that knows no better, or all.
+struct Counted {
+    near: Near,
+    vectored: bool,
+    writes: Arc<AtomicUsize>,
+    places: Arc<Mutex<Vec<usize>>>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.near).poll_read(cx, out)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.near).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let places = slices.iter().map(|slice| slice.as_ptr() as usize);
+        self.places.lock().unwrap().extend(places);
+        let slices = if self.vectored { slices } else { &slices[..1] };
+        Pin::new(&mut self.near).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.near).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.near).poll_close(cx)
+    }
+}
+
+/// Where both are taken together nothing is copied. Where only the first slice is, no header goes alone but the first,
+/// and a message that is not much larger than one record of TLS is one write.
+#[test]
+fn no_header_leaves_alone() {
+    const LARGE: usize = 1 << 20;
+    for (vectored, small, large) in [(true, 1, 1), (false, 1, 2)] {
+        let (near, far) = transport();
+        let (writes, places) = (Arc::default(), Arc::default());
+        let transport = Counted {
+            near,
+            vectored,
+            writes: Arc::clone(&writes),
+            places: Arc::clone(&places),
+        };
+        let payloads: Vec<Bytes> = [20_000, 16_384, 30_000, LARGE, 20_000]
+            .into_iter()
+            .map(|size| Bytes::from(vec![size as u8; size]))
+            .collect();
+        let (sent, items) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+        let mut items = items;
+        let mut run = Run::new(Endpoint::server().serve(
+            transport,
+            async move |socket: WebSocket| {
+                let mut socket = socket;
+                while let Some(item) = items.recv().await {
+                    socket.send(item).await?;
+                }
+                Ok::<_, ws::Error>(())
+            },
+        ));
+        run.go();
+        for (n, payload) in payloads.iter().enumerate() {
+            writes.store(0, Ordering::Relaxed);
+            sent.send(payload.clone()).unwrap();
+            run.go();
+            assert!(far.frames() == [Frame::binary(payload)]);
+            let expected = match payload.len() {
+                LARGE => large,
+                // What the transport can't do is learnt by the first.
+                _ if n == 0 && !vectored => 2,
+                _ => small,
+            };
+            assert_eq!(writes.load(Ordering::Relaxed), expected, "{vectored} {n}");
+            let places = std::mem::take(&mut *places.lock().unwrap());
+            let copied = !places.contains(&(payload.as_ptr() as usize));
+            assert_eq!(copied, !vectored && n > 0);
+            assert!(payload.is_unique(), "it is not kept");
         }
     }
 }

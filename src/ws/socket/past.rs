@@ -29,6 +29,8 @@ pub(super) const LARGE_ONE: usize = 16 << 10;
 const WRITE: usize = 64 << 10;
 /// A frame header of a server, in bytes.
 const LONGEST_HEAD: usize = 10;
+/// As many bytes of a frame go with its header where the transport does not take the two together: a record of TLS.
+const RECORD: usize = 16 << 10;
 
 thread_local! {
     /// Where every connection of a thread puts frames together: it holds nothing between two calls.
@@ -38,7 +40,14 @@ thread_local! {
 /// What the transport has not taken of frames that are written past the encoder. It goes before everything else.
 #[derive(Debug, Default)]
 // Boxed: hardly any connection has one.
-pub(super) struct Rest(Option<Box<Chain<Bytes, Bytes>>>);
+pub(super) struct Rest(Option<Box<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    frames: Chain<Bytes, Bytes>,
+    /// The transport writes one slice at a time. It is kept then, for that.
+    splits: bool,
+}
 
 /// Whether a message is worth a write of its own, also when others follow at once.
 pub(super) fn is_worth_a_write(outgoing: &Outgoing) -> bool {
@@ -123,17 +132,20 @@ impl<T: AsyncWrite + Unpin> Io<T> {
         taken.map(drop)
     }
 
-    /// The payload is not copied: it may be a megabyte.
+    /// The payload is not copied: it may be a megabyte. Where the transport would write the header alone, the first of
+    /// it goes with that.
     fn write_frame(
         &mut self,
         message: Message,
         packing: Packing,
         cx: &mut Context<'_>,
     ) -> io::Result<()> {
-        let mut head = Vec::with_capacity(LONGEST_HEAD);
+        let joined = self.rest.joined(message.len());
+        let mut head = Vec::with_capacity(LONGEST_HEAD + joined);
         put_head(first_byte(&message, packing), message.len(), &mut head);
-        let frame = Bytes::from(head).chain(message.into_bytes());
-        self.rest.0 = Some(Box::new(frame));
+        let mut payload = message.into_bytes();
+        head.extend_from_slice(&payload.split_to(joined));
+        self.rest.keep(Bytes::from(head).chain(payload));
         match self.poll_rest(cx) {
             Poll::Ready(Err(error)) => Err(error),
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
@@ -156,16 +168,21 @@ impl<T: AsyncWrite + Unpin> Io<T> {
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = &mut self.rest.0 {
+        let mut alone = false;
+        while let Some(kept) = self.rest.waiting() {
             let mut parts = [IoSlice::new(&[]); 2];
-            let count = rest.chunks_vectored(&mut parts);
+            let count = kept.frames.chunks_vectored(&mut parts);
+            let first = parts[0].len();
             let transport = Pin::new(self.transport.get_mut());
             let taken = ready!(transport.poll_write_vectored(cx, &parts[..count]))?;
             if taken == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            rest.advance(taken);
-            self.rest.0.take_if(|rest| !rest.has_remaining());
+            kept.frames.advance(taken);
+            // It took the first of two alone, and there was room for more.
+            kept.splits |= alone;
+            alone = count == 2 && taken == first;
+            self.rest.forget();
         }
         Poll::Ready(Ok(()))
     }
@@ -197,13 +214,51 @@ const fn first_byte(message: &Message, packing: Packing) -> u8 {
 }
 
 impl Rest {
-    pub(super) const fn is_none(&self) -> bool {
-        self.0.is_none()
+    pub(super) fn is_none(&self) -> bool {
+        !self
+            .0
+            .as_ref()
+            .is_some_and(|kept| kept.frames.has_remaining())
+    }
+
+    fn waiting(&mut self) -> Option<&mut Kept> {
+        self.0
+            .as_deref_mut()
+            .filter(|kept| kept.frames.has_remaining())
     }
 
     fn put(&mut self, bytes: &Bytes, taken: usize) {
         if taken < bytes.len() {
-            self.0 = Some(Box::new(bytes.slice(taken..).chain(Bytes::new())));
+            self.keep(bytes.slice(taken..).chain(Bytes::new()));
+        }
+    }
+
+    fn keep(&mut self, frames: Chain<Bytes, Bytes>) {
+        match &mut self.0 {
+            Some(kept) => kept.frames = frames,
+            None => {
+                let splits = false;
+                self.0 = Some(Box::new(Kept { frames, splits }));
+            }
+        }
+    }
+
+    /// Lets go of what has been written.
+    fn forget(&mut self) {
+        match &mut self.0 {
+            Some(kept) if kept.frames.has_remaining() => {}
+            Some(kept) if kept.splits => kept.frames = Bytes::new().chain(Bytes::new()),
+            _ => self.0 = None,
+        }
+    }
+
+    /// How many bytes of a payload go with its header. All of one that is hardly larger than a record: its end would
+    /// be a small write of its own.
+    fn joined(&self, payload: usize) -> usize {
+        match &self.0 {
+            Some(kept) if kept.splits && payload <= 2 * RECORD => payload,
+            Some(kept) if kept.splits => RECORD - LONGEST_HEAD,
+            _ => 0,
         }
     }
 }
