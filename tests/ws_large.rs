@@ -63,7 +63,12 @@ fn splits() -> Vec<usize> {
 
 /// A connection that sends `items` at once, and then answers what comes.
 fn sending(items: Vec<Outgoing>) -> (Run<impl Future<Output = Closed>>, Far) {
+    sending_over(items, true)
+}
+
+fn sending_over(items: Vec<Outgoing>, vectored: bool) -> (Run<impl Future<Output = Closed>>, Far) {
     let (near, far) = transport();
+    let near = Counted::new(near, vectored);
     let limits = Limits::new().queued_bytes(1 << 20);
     let server = Endpoint::server().limits(limits);
     let run = Run::new(server.serve(near, async move |mut socket: WebSocket| {
@@ -82,12 +87,13 @@ fn sending(items: Vec<Outgoing>) -> (Run<impl Future<Output = Closed>>, Far) {
 fn they_are_whole_at_every_split_of_the_output() {
     let kinds: [fn(Message) -> Outgoing; 2] = [Outgoing::from, Message::uncompressed];
     for first in splits() {
-        for kind in kinds {
-            let (mut run, far) = sending(messages().into_iter().map(kind).collect());
+        for (kind, vectored) in [(kinds[0], true), (kinds[1], true), (kinds[0], false)] {
+            let items = messages().into_iter().map(kind).collect();
+            let (mut run, far) = sending_over(items, vectored);
             far.room(first);
             run.go();
             let written = trickle(&mut run, &far, 9000);
-            assert!(far.frames_of(&written) == frames(), "{first}");
+            assert!(far.frames_of(&written) == frames(), "{first}, {vectored}");
         }
     }
     for piece in [1, 3, 11, 999] {
@@ -101,8 +107,10 @@ fn they_are_whole_at_every_split_of_the_output() {
 /// Pings, answers and the close go behind what has begun, and not into it.
 #[test]
 fn what_comes_meanwhile_waits_for_the_rest() {
-    for first in splits().into_iter().filter(|first| *first > 0) {
-        let (mut run, far) = sending(messages().into_iter().map(Outgoing::from).collect());
+    let splits = splits().into_iter().filter(|first| *first > 0);
+    for (first, vectored) in splits.flat_map(|first| [(first, true), (first, false)]) {
+        let items = messages().into_iter().map(Outgoing::from).collect();
+        let (mut run, far) = sending_over(items, vectored);
         far.room(first);
         run.go();
         far.send(Frame::ping("p").masked());
@@ -144,6 +152,17 @@ struct Counted {
     vectored: bool,
     writes: Arc<AtomicUsize>,
     places: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Counted {
+    fn new(near: Near, vectored: bool) -> Self {
+        Self {
+            near,
+            vectored,
+            writes: Arc::default(),
+            places: Arc::default(),
+        }
+    }
 }
 
 impl AsyncRead for Counted {
@@ -194,13 +213,8 @@ fn no_header_leaves_alone() {
     const LARGE: usize = 1 << 20;
     for (vectored, small, large) in [(true, 1, 1), (false, 1, 2)] {
         let (near, far) = transport();
-        let (writes, places) = (Arc::default(), Arc::default());
-        let transport = Counted {
-            near,
-            vectored,
-            writes: Arc::clone(&writes),
-            places: Arc::clone(&places),
-        };
+        let transport = Counted::new(near, vectored);
+        let (writes, places) = (Arc::clone(&transport.writes), Arc::clone(&transport.places));
         let payloads: Vec<Bytes> = [20_000, 16_384, 30_000, LARGE, 20_000]
             .into_iter()
             .map(|size| Bytes::from(vec![size as u8; size]))
