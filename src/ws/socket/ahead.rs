@@ -9,27 +9,23 @@ use std::{
 
 use futures_io::AsyncRead;
 
+use super::plain::Plain;
+
 /// How much one read may bring. Large, because a read costs a system call; shared, because an idle connection must
-/// not pay for it.
-const SIZE: usize = 64 << 10;
+/// not pay for it. A frame of 64 KiB comes in one, with its header.
+const SIZE: usize = (64 << 10) + LONGEST_HEAD;
+/// A frame header of a client, in bytes (RFC 6455, section 5.2).
+const LONGEST_HEAD: usize = 14;
 
 thread_local! {
     /// The buffer of this thread, while no connection holds unread bytes in it.
-    static SPARE: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Plain>>> = const { Cell::new(None) };
 }
 
 /// What was read and not yet looked at. It holds memory only while there is something.
 // Boxed: most connections have none.
 #[derive(Debug, Default)]
-pub(super) struct Ahead(Option<Box<Buffer>>);
-
-/// It is never empty, but for that of a thread.
-#[derive(Debug)]
-struct Buffer {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
-}
+pub(super) struct Ahead(Option<Box<Plain>>);
 
 impl Ahead {
     pub(super) const fn is_empty(&self) -> bool {
@@ -37,7 +33,7 @@ impl Ahead {
     }
 
     pub(super) fn unread(&self) -> &[u8] {
-        self.0.as_deref().map_or(&[], Buffer::unread)
+        self.0.as_deref().map_or(&[], Plain::as_ref)
     }
 
     /// The first `count` bytes have been looked at.
@@ -46,14 +42,18 @@ impl Ahead {
             debug_assert!(count == 0, "more was consumed than was there");
             return;
         };
-        buffer.start += count;
-        debug_assert!(
-            buffer.start <= buffer.end,
-            "more was consumed than was there"
-        );
-        if buffer.start == buffer.end {
+        buffer.consume(count);
+        if buffer.len() == 0 {
             self.clear();
         }
+    }
+
+    /// The first `count` unread bytes in the memory that they are in, where they fill most of it: they are not copied.
+    pub(super) fn take(&mut self, count: usize) -> Option<Plain> {
+        let mut buffer = self.0.take_if(|buffer| buffer.is_filled_by(count))?;
+        let rest = buffer.split_off(count);
+        self.0 = (rest.len() > 0).then(|| Box::new(rest));
+        Some(*buffer)
     }
 
     /// Reads what is there; only when nothing is unread.
@@ -63,13 +63,11 @@ impl Ahead {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(self.is_empty(), "unread bytes would be lost");
-        let mut buffer = SPARE
-            .take()
-            .unwrap_or_else(|| Box::new(Buffer::new(vec![0; SIZE].into())));
-        let read = Pin::new(io).poll_read(cx, &mut buffer.bytes);
+        let mut buffer = SPARE.take().unwrap_or_else(|| Box::new(Plain::new(SIZE)));
+        buffer.clear();
+        let read = Pin::new(io).poll_read(cx, buffer.room(SIZE));
         if let Poll::Ready(Ok(count @ 1..)) = read {
-            buffer.start = 0;
-            buffer.end = count.min(buffer.bytes.len());
+            buffer.filled(count);
             self.0 = Some(buffer);
         } else {
             SPARE.set(Some(buffer));
@@ -80,36 +78,18 @@ impl Ahead {
     /// Unread bytes may stay for long: moves them where they take no more memory than they need, and leaves the
     /// buffer to the others.
     pub(super) fn settle(&mut self) {
-        if let Some(buffer) = self.0.take_if(|buffer| buffer.is_shared()) {
-            self.0 = Some(Box::new(Buffer::new(buffer.unread().into())));
+        if let Some(buffer) = self.0.take_if(|buffer| buffer.is_at_least(SIZE)) {
+            let mut settled = Plain::new(buffer.len());
+            settled.push(buffer.as_ref().as_ref());
+            self.0 = Some(Box::new(settled));
             SPARE.set(Some(buffer));
         }
     }
 
     /// Drops the unread bytes.
     pub(super) fn clear(&mut self) {
-        if let Some(buffer) = self.0.take().filter(|buffer| buffer.is_shared()) {
+        if let Some(buffer) = self.0.take().filter(|buffer| buffer.is_at_least(SIZE)) {
             SPARE.set(Some(buffer));
         }
-    }
-}
-
-impl Buffer {
-    const fn new(bytes: Box<[u8]>) -> Self {
-        let end = bytes.len();
-        Self {
-            bytes,
-            start: 0,
-            end,
-        }
-    }
-
-    fn unread(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
-    }
-
-    /// Whether it is the buffer of a thread.
-    const fn is_shared(&self) -> bool {
-        self.bytes.len() == SIZE
     }
 }

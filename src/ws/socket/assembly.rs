@@ -1,27 +1,26 @@
 //! The message in progress, as far as it has come. Pure.
 
-use bytes::Bytes;
-
 use super::{
     control::{Fault, NOT_UTF8},
+    plain::Plain,
     utf8::Utf8Check,
 };
 use crate::ws::{Message, MessageKind, Text};
 
 /// Collects the payload of a message whose end has not come.
 ///
-/// It has memory for what has come, up to eight times as much while it grows, and never what a header only promised.
+/// It has memory for what has come, up to sixteen times as much while it grows, and never what a header only promised.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     text: Option<Utf8Check>,
-    plain: Vec<u8>,
+    plain: Plain,
 }
 
 impl Assembly {
     pub(super) fn new(kind: MessageKind) -> Self {
         Self {
             text: (kind == MessageKind::Text).then(Utf8Check::default),
-            plain: Vec::new(),
+            plain: Plain::default(),
         }
     }
 
@@ -43,21 +42,35 @@ impl Assembly {
         mask: [u8; 4],
         end: Option<u64>,
     ) -> Result<(), Fault> {
-        let start = self.plain.len();
         self.grow(masked.len(), end);
-        self.plain.extend_from_slice(masked);
-        let plain = &mut self.plain[start..];
+        let plain = self.plain.push(masked);
         unmask(plain, mask);
-        match &mut self.text {
-            Some(utf8) if !(utf8.may_end() && plain.is_ascii()) => {
-                utf8.push(plain).map_err(|_| NOT_UTF8)
-            }
-            _ => Ok(()),
-        }
+        check(self.text.as_mut(), plain)
     }
 
-    /// Room for `more` bytes. It grows fourfold, for it is copied each time, and to the end of the message where that
-    /// is near.
+    /// All of the payload, in the memory that it came in.
+    pub(super) fn adopt(&mut self, masked: Plain, mask: [u8; 4]) -> Result<(), Fault> {
+        self.plain = masked;
+        let plain = self.plain.bytes();
+        unmask(plain, mask);
+        check(self.text.as_mut(), plain)
+    }
+
+    /// Where the next bytes of the payload may be read to, up to so many.
+    pub(super) fn room(&mut self, most: usize, end: Option<u64>) -> &mut [u8] {
+        self.grow(1, end);
+        self.plain.room(most)
+    }
+
+    /// So many masked bytes have been read to the [room](Self::room).
+    pub(super) fn filled(&mut self, count: usize, mask: [u8; 4]) -> Result<(), Fault> {
+        let plain = self.plain.filled(count);
+        unmask(plain, mask);
+        check(self.text.as_mut(), plain)
+    }
+
+    /// Room for `more` bytes. It grows to eight times what has come, for it is copied each time, and to the end of the
+    /// message where that is near.
     fn grow(&mut self, more: usize, end: Option<u64>) {
         let need = self.plain.len() + more;
         if self.plain.capacity() >= need {
@@ -66,10 +79,15 @@ impl Assembly {
         let most = end.map_or(usize::MAX, |end| {
             usize::try_from(end).map_or(usize::MAX, |end| self.plain.len().saturating_add(end))
         });
-        let next = self.plain.capacity().saturating_mul(4).max(need);
+        // Of a message in fragments, what comes may be the end of it.
+        let come = if end.is_some() {
+            need
+        } else {
+            self.plain.len()
+        };
+        let next = come.saturating_mul(8).max(need);
         let near = next.saturating_mul(2) >= most;
-        let want = if near { most } else { next };
-        self.plain.reserve_exact(want - self.plain.len());
+        self.plain.grow(if near { most } else { next });
     }
 
     /// What has come and makes sense without the rest: of text, whole characters.
@@ -95,11 +113,11 @@ impl Assembly {
 
     /// Nobody wants what has come.
     pub(super) fn clear(&mut self) {
-        self.plain = Vec::new();
+        self.plain = Plain::default();
     }
 
-    fn message(&self, plain: Vec<u8>) -> Result<Message, Fault> {
-        let bytes = Bytes::from(plain);
+    fn message(&self, plain: Plain) -> Result<Message, Fault> {
+        let bytes = plain.freeze();
         match self.text {
             Some(_) => Text::try_from(bytes)
                 .map(Message::Text)
@@ -109,19 +127,36 @@ impl Assembly {
     }
 }
 
+fn check(text: Option<&mut Utf8Check>, plain: &[u8]) -> Result<(), Fault> {
+    match text {
+        Some(utf8) if !(utf8.may_end() && plain.is_ascii()) => {
+            utf8.push(plain).map_err(|_| NOT_UTF8)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whole words first: this is the inner loop of large messages.
 pub(super) fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
     if mask == [0; 4] {
         return;
     }
-    let wide: [u8; 16] = std::array::from_fn(|at| mask[at % 4]);
-    let mut words = bytes.chunks_exact_mut(16);
-    for word in &mut words {
-        for (byte, mask) in word.iter_mut().zip(wide) {
+    let rest = unmask_blocks::<64>(bytes, mask);
+    let rest = unmask_blocks::<16>(rest, mask);
+    for (byte, mask) in rest.iter_mut().zip(mask.into_iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+/// The rest is returned.
+#[inline]
+fn unmask_blocks<const BLOCK: usize>(bytes: &mut [u8], mask: [u8; 4]) -> &mut [u8] {
+    let wide: [u8; BLOCK] = std::array::from_fn(|at| mask[at % 4]);
+    let mut blocks = bytes.chunks_exact_mut(BLOCK);
+    for block in &mut blocks {
+        for (byte, mask) in block.iter_mut().zip(wide) {
             *byte ^= mask;
         }
     }
-    for (byte, mask) in words.into_remainder().iter_mut().zip(wide) {
-        *byte ^= mask;
-    }
+    blocks.into_remainder()
 }

@@ -50,6 +50,24 @@ impl Frame {
     pub(super) const fn is_control(&self) -> bool {
         self.opcode >= CLOSE
     }
+
+    /// How much more its message has at most, where that is known.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.last.then_some(self.left)
+    }
+
+    /// The mask as it applies to the next byte.
+    pub(super) fn mask_here(&self) -> [u8; 4] {
+        let mut mask = self.mask;
+        mask.rotate_left(usize::from(self.phase));
+        mask
+    }
+
+    /// So many bytes of its payload have come.
+    pub(super) const fn advance(&mut self, count: usize) {
+        self.phase = (self.phase + (count % 4) as u8) % 4;
+        self.left = self.left.saturating_sub(count as u64);
+    }
 }
 
 impl Header {

@@ -11,6 +11,7 @@ use super::{
     assembly::Assembly,
     control::{Control, Fault, close},
     header::{BINARY, Frame, Header, PING, PONG, Small, TEXT},
+    plain::Plain,
 };
 use crate::ws::{CloseCode, Limits, Message, MessageKind};
 
@@ -87,6 +88,11 @@ enum State {
 const LARGEST_PASSED: usize = 8 << 10;
 /// The most bytes that are passed on at once, but for one message. A message that is kept keeps all of them.
 const LARGEST_PASS: usize = 16 << 10;
+/// Payload of a large message is read to where it will stay, in pieces of at least so many bytes: with a smaller one,
+/// what follows it can be read at once.
+const LEAST_ROOM: usize = 16 << 10;
+/// And of at most so many: they are unmasked while they are in the cache of the processor.
+const MOST_ROOM: usize = 256 << 10;
 /// The most bytes of one part of a message, beyond what there is when somebody asks for the first one.
 const LARGEST_PART: usize = 64 << 10;
 
@@ -284,14 +290,13 @@ impl Inspector {
     fn payload(&mut self, input: &[u8]) -> Step {
         let left = usize::try_from(self.frame.left).unwrap_or(usize::MAX);
         let piece = &input[..left.min(input.len())];
-        let mut mask = self.frame.mask;
-        mask.rotate_left(usize::from(self.frame.phase));
+        let mask = self.frame.mask_here();
         if self.frame.is_control() {
             let unmasked = piece.iter().zip(mask.iter().cycle());
             let control = self.control.get_or_insert_default();
             control.extend(unmasked.map(|(byte, mask)| byte ^ mask));
         } else if let Some(progress) = &mut self.message {
-            let end = self.frame.last.then_some(self.frame.left);
+            let end = self.frame.end();
             if let Err(fault) = progress.assembly.push(piece, mask, end) {
                 return self.fault(fault);
             }
@@ -299,12 +304,63 @@ impl Inspector {
                 progress.assembly.clear();
             }
         }
-        self.frame.phase = (self.frame.phase + (piece.len() % 4) as u8) % 4;
-        self.frame.left -= piece.len() as u64;
-        if self.frame.left == 0 {
-            return self.end_frame(piece.len());
+        self.advance(piece.len(), piece.len())
+    }
+
+    /// How long the message in progress is, where none of it has been looked at and all of it is there.
+    pub(super) fn whole(&self, unread: usize) -> Option<usize> {
+        let progress = self.message.as_deref()?;
+        let frame = &self.frame;
+        let begins = self.state == State::Payload && !frame.is_control() && frame.last;
+        let whole = begins && progress.assembly.len() == 0 && progress.taking == Taking::Whole;
+        let left = usize::try_from(frame.left).ok()?;
+        (whole && !self.is_held() && left <= unread).then_some(left)
+    }
+
+    /// The payload of such a message, in the memory that it came in.
+    pub(super) fn adopt(&mut self, masked: Plain) -> Step {
+        let count = masked.len();
+        let mask = self.frame.mask_here();
+        if let Some(progress) = &mut self.message {
+            if let Err(fault) = progress.assembly.adopt(masked, mask) {
+                return self.fault(fault);
+            }
         }
-        Step::Drop(piece.len())
+        self.advance(count, 0)
+    }
+
+    /// Where the payload of a large message may be read to, past what is read ahead; not with input that has not been
+    /// [looked at](Self::step). What has been read there is [filled](Self::filled).
+    pub(super) fn room(&mut self) -> Option<&mut [u8]> {
+        let progress = self.message.as_deref_mut()?;
+        let left = usize::try_from(self.frame.left).unwrap_or(usize::MAX);
+        let in_payload = self.state == State::Payload && !self.frame.is_control();
+        if !in_payload || left < LEAST_ROOM || progress.taking != Taking::Whole {
+            return None;
+        }
+        let most = left.min(MOST_ROOM);
+        let room = progress.assembly.room(most, self.frame.end());
+        (room.len() >= LEAST_ROOM).then_some(room)
+    }
+
+    /// So many bytes have been read to the [room](Self::room).
+    pub(super) fn filled(&mut self, count: usize) -> Step {
+        let mask = self.frame.mask_here();
+        if let Some(progress) = &mut self.message {
+            if let Err(fault) = progress.assembly.filled(count, mask) {
+                return self.fault(fault);
+            }
+        }
+        self.advance(count, 0)
+    }
+
+    /// So many bytes of the payload have come, and `taken` of the input with them.
+    fn advance(&mut self, count: usize, taken: usize) -> Step {
+        self.frame.advance(count);
+        if self.frame.left == 0 {
+            return self.end_frame(taken);
+        }
+        Step::Drop(taken)
     }
 
     fn end_frame(&mut self, taken: usize) -> Step {

@@ -2,8 +2,9 @@
 
 use std::{
     io,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -21,6 +22,9 @@ use crate::ws::{CloseFrame, deflate::DeflateIo};
 
 /// The most pongs that wait to be sent. A peer that pings and does not read gets the newest ones.
 const MAX_PONGS: usize = 16;
+/// So much cheaper is a byte of a large message than one that is copied, looked at and handed over in small pieces. A
+/// turn that ends in the middle of it is dear: the others push it out of the cache.
+const CHEAP: usize = 4;
 
 /// A transport, the bytes read ahead of it, and what was found in them.
 ///
@@ -132,10 +136,19 @@ impl<T> Io<T> {
     }
 
     fn step(&mut self) {
-        match self
-            .inspector
-            .step(self.ahead.unread(), &self.settings.limits)
-        {
+        let unread = self.ahead.unread();
+        let whole = self.inspector.whole(unread.len());
+        let step = match whole.and_then(|count| self.ahead.take(count)) {
+            Some(payload) => self.inspector.adopt(payload),
+            None => self
+                .inspector
+                .step(self.ahead.unread(), &self.settings.limits),
+        };
+        self.take(step);
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
             Step::Pass(count) => self.pass = count as u32,
             Step::Drop(count) => self.ahead.consume(count),
             Step::Control(count, control) => {
@@ -186,24 +199,39 @@ impl<T> Io<T> {
 }
 
 impl<T: AsyncRead + Unpin> Io<T> {
-    /// Reads what the transport has; only when nothing is unread. `Ready(false)` when the peer's part has ended.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+    /// Reads what the transport has, that of a large message to where it will stay; only when nothing is unread. What
+    /// it cost, in bytes; `None` when the peer's part has ended.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        let Some(room) = self.inspector.room() else {
+            return self.poll_fill(cx);
+        };
+        let read = ready!(Pin::new(&mut self.transport).poll_read(cx, room));
+        let count = self.came(read);
+        if let Some(count) = count {
+            let step = self.inspector.filled(count);
+            self.take(step);
+        }
+        Poll::Ready(count.map(|count| count / CHEAP))
+    }
+
+    /// Reads what the transport has; only when nothing is unread. How much it was; `None` when the peer's part has
+    /// ended.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
         if self.found.end.is_some() {
             return Poll::Ready(None);
         }
-        self.ahead
-            .fill(&mut self.transport, cx)
-            .map(|read| match read {
-                Ok(0) => {
-                    self.found.end = Some(Box::new(End::Eof));
-                    None
-                }
-                Ok(count) => Some(count),
-                Err(error) => {
-                    self.found.end = Some(Box::new(End::of(error)));
-                    None
-                }
-            })
+        let read = ready!(self.ahead.fill(&mut self.transport, cx));
+        Poll::Ready(self.came(read))
+    }
+
+    fn came(&mut self, read: io::Result<usize>) -> Option<usize> {
+        let end = match read {
+            Ok(0) => End::Eof,
+            Ok(count) => return Some(count),
+            Err(error) => End::of(error),
+        };
+        self.found.end = Some(Box::new(end));
+        None
     }
 
     /// Reads and drops everything, until the peer's close frame or the end. `Ready` says how many bytes went by.

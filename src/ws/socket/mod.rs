@@ -24,6 +24,7 @@ mod line;
 mod params;
 mod passing;
 mod past;
+mod plain;
 mod queue;
 mod reader;
 mod resting;

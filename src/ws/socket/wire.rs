@@ -178,11 +178,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
             if let Some(end) = io.found.end.take() {
                 return Read::End(*end);
             }
-            match io.poll_fill(cx) {
+            match io.poll_read(cx) {
                 Poll::Pending => return Read::Dry,
-                Poll::Ready(Some(bytes)) => {
+                Poll::Ready(Some(cost)) => {
                     *heard = true;
-                    budget.spend(0, bytes);
+                    budget.spend(0, cost);
                 }
                 Poll::Ready(None) => {}
             }
