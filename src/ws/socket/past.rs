@@ -214,6 +214,7 @@ const fn first_byte(message: &Message, packing: Packing) -> u8 {
 }
 
 impl Rest {
+    #[inline]
     pub(super) fn is_none(&self) -> bool {
         !self
             .0
@@ -221,6 +222,7 @@ impl Rest {
             .is_some_and(|kept| kept.frames.has_remaining())
     }
 
+    #[inline]
     fn waiting(&mut self) -> Option<&mut Kept> {
         self.0
             .as_deref_mut()
