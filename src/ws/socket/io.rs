@@ -17,6 +17,7 @@ use super::{
     line::Line,
     params::Settings,
     past::Rest,
+    plain::User,
 };
 use crate::ws::{CloseFrame, deflate::DeflateIo};
 
@@ -39,6 +40,7 @@ pub(super) struct Io<T> {
     pass: u32,
     pub(super) found: Found,
     pub(super) rest: Rest,
+    _user: User,
 }
 
 /// What the inspected bytes held beside data.
@@ -84,6 +86,7 @@ impl<T> Io<T> {
             pass: 0,
             found: Found::default(),
             rest: Rest::default(),
+            _user: User::new(),
         }
     }
 

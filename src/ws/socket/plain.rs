@@ -14,7 +14,8 @@ const LARGE: usize = 32 << 10;
 /// 16 bytes before the destination, as seen within a page; and a kernel's buffers mostly begin where a page does.
 const HALF_PAGE: usize = PAGE / 2;
 const PAGE: usize = 4 << 10;
-/// How much unused memory the process keeps, in bytes; more only while at least as much is in use.
+/// How much unused memory the process keeps, in bytes; more only while at least as much is in use, and none while there
+/// is no connection.
 const KEPT: usize = 8 << 20;
 
 /// What large messages have left behind, the oldest first.
@@ -24,6 +25,7 @@ static SPARE: Mutex<Spare> = Mutex::new(Spare {
     pieces: VecDeque::new(),
     bytes: 0,
     lent: 0,
+    users: 0,
 });
 
 #[derive(Debug)]
@@ -32,6 +34,25 @@ struct Spare {
     bytes: usize,
     /// The bytes of all large messages that there are.
     lent: usize,
+    /// How many connections there are.
+    users: usize,
+}
+
+/// A connection, which may use what others have left.
+#[derive(Debug)]
+pub(super) struct User(());
+
+impl User {
+    pub(super) fn new() -> Self {
+        spare(|spare| spare.users += 1);
+        Self(())
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let _dropped = spare(Spare::leave);
+    }
 }
 
 /// Bytes of a message, and room for more.
@@ -200,7 +221,10 @@ impl Spare {
     /// What has to go for it, is returned: the oldest, since nothing has fitted it for the longest.
     fn put(&mut self, piece: Vec<u8>) -> Vec<Vec<u8>> {
         self.lent = self.lent.saturating_sub(piece.capacity());
-        let most = self.lent.max(KEPT);
+        let most = match self.users {
+            0 => 0,
+            _ => self.lent.max(KEPT),
+        };
         if piece.capacity() > most {
             return vec![piece];
         }
@@ -216,6 +240,16 @@ impl Spare {
         }
         gone
     }
+
+    /// With the last connection everything goes; it is returned.
+    fn leave(&mut self) -> VecDeque<Vec<u8>> {
+        self.users = self.users.saturating_sub(1);
+        if self.users > 0 {
+            return VecDeque::new();
+        }
+        self.bytes = 0;
+        std::mem::take(&mut self.pieces)
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +261,7 @@ mod tests {
             pieces: VecDeque::new(),
             bytes: 0,
             lent: 0,
+            users: 1,
         }
     }
 
@@ -278,5 +313,14 @@ mod tests {
         spare.put(Vec::with_capacity(LARGE));
         assert_eq!(spare.put(Vec::with_capacity(KEPT + 1)).len(), 1);
         assert_eq!((sizes(&spare), spare.bytes), (vec![LARGE], LARGE));
+    }
+
+    #[test]
+    fn nothing_is_kept_without_connections() {
+        let mut spare = spare();
+        spare.put(Vec::with_capacity(LARGE));
+        assert_eq!((spare.leave().len(), spare.bytes), (1, 0));
+        assert_eq!(spare.put(Vec::with_capacity(LARGE)).len(), 1);
+        assert_eq!((sizes(&spare), spare.bytes), (vec![], 0));
     }
 }
