@@ -23,18 +23,23 @@ fuzz_target!(|data: &[u8]| {
     match data.split_first() {
         Some((0, bytes)) => hostile(bytes, Endpoint::server()),
         Some((1, bytes)) => hostile(bytes, endpoints(Some(Deflate::new())).0),
-        Some((2, script)) => workload(script, endpoints(Some(Deflate::new().threshold(0)))),
+        Some((2, script)) => workload(script, 1, endpoints(Some(Deflate::new().threshold(0)))),
         Some((3, script)) => {
             let deflate = Deflate::new()
                 .threshold(0)
                 .send_context_takeover(false)
                 .receive_context_takeover(false);
-            workload(script, endpoints(Some(deflate)));
+            workload(script, 1, endpoints(Some(deflate)));
         }
-        Some((_, script)) => workload(script, endpoints(None)),
+        Some((4, script)) => workload(script, LARGE, endpoints(None)),
+        Some((5, script)) => workload(script, LARGE, endpoints(Some(Deflate::new()))),
+        Some((_, script)) => workload(script, 1, endpoints(None)),
         None => {}
     }
 });
+
+/// So much larger are all sizes where large messages are the subject, which are read in a way of their own.
+const LARGE: usize = 512;
 
 /// A server and a client that have agreed on compression, or on none.
 fn endpoints(deflate: Option<Deflate>) -> (Endpoint, Endpoint) {
@@ -77,6 +82,7 @@ struct End {
     from: Arc<Mutex<Pipe>>,
     to: Arc<Mutex<Pipe>>,
     script: Script,
+    scale: usize,
 }
 
 const CAPACITY: usize = 512;
@@ -86,7 +92,7 @@ impl End {
         most.min(
             self.script
                 .next()
-                .map_or(usize::MAX, |byte| usize::from(byte % 32)),
+                .map_or(usize::MAX, |byte| usize::from(byte % 32) * self.scale),
         )
     }
 }
@@ -126,7 +132,7 @@ impl AsyncWrite for End {
     ) -> Poll<io::Result<usize>> {
         let mut pipe = self.to.lock().unwrap();
         assert!(!pipe.ended, "written after the end");
-        match self.amount(bytes.len().min(CAPACITY - pipe.bytes.len())) {
+        match self.amount(bytes.len().min(CAPACITY * self.scale - pipe.bytes.len())) {
             0 => Poll::Pending,
             count => {
                 pipe.bytes.extend(&bytes[..count]);
@@ -227,21 +233,29 @@ impl Side {
     }
 }
 
-fn workload(bytes: &[u8], (server, client): (Endpoint, Endpoint)) {
+/// Every byte depends on where it is.
+fn payload(seed: u8, length: usize) -> Vec<u8> {
+    let bytes = (0..length).map(|at| (at * 31 + at / 251) as u8 ^ seed);
+    bytes.collect()
+}
+
+fn workload(bytes: &[u8], scale: usize, (server, client): (Endpoint, Endpoint)) {
     let script = Script::new(bytes);
     let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
-    let limits = Limits::new().queued_messages(3).queued_bytes(300);
+    let limits = Limits::new().queued_messages(3).queued_bytes(300 * scale);
     let pipes = [there.clone(), back.clone()];
     let moved = || -> usize { pipes.iter().map(|pipe| pipe.lock().unwrap().moved).sum() };
     let near = End {
         from: there.clone(),
         to: back.clone(),
         script: script.clone(),
+        scale,
     };
     let far = End {
         from: back,
         to: there,
         script: script.clone(),
+        scale,
     };
     let mut sides = [
         Side {
@@ -259,11 +273,12 @@ fn workload(bytes: &[u8], (server, client): (Endpoint, Endpoint)) {
         match op >> 3 {
             0..8 => _ = sides[this].recv(polls, closing),
             8..18 => {
-                let length =
-                    usize::from(script.next().unwrap_or(0)) * usize::from(1 + (op >> 3) % 3);
+                let length = usize::from(script.next().unwrap_or(0))
+                    * usize::from(1 + (op >> 3) % 3)
+                    * scale;
                 let message = match op >> 3 & 1 {
                     0 => Message::from("é".repeat(length / 2)),
-                    _ => Message::from(vec![op; length]),
+                    _ => Message::from(payload(op, length)),
                 };
                 match at_most(polls, sides[this].socket.send(message.clone())) {
                     Some(Ok(())) => sides[1 - this].expected.push_back(message),
@@ -333,6 +348,7 @@ fn hostile(bytes: &[u8], endpoint: Endpoint) {
         from: there,
         to: back.clone(),
         script: Script::new(&[]),
+        scale: 1,
     };
     let serve = endpoint.clone().limits(Limits::new().message(1000)).serve(
         io,
@@ -350,6 +366,7 @@ fn hostile(bytes: &[u8], endpoint: Endpoint) {
         from: there,
         to: back.clone(),
         script: Script::new(&[]),
+        scale: 1,
     };
     let limits = Limits::new()
         .message(100)
