@@ -133,6 +133,7 @@ const PRIVATE: &[&str] = &[
     "tower",
     "tower_http",
     "tungstenite",
+    "wide",
 ];
 
 const FILE_LIMIT: usize = 400;

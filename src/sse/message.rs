@@ -42,7 +42,7 @@ pub struct Message {
 }
 
 /// A piece of a message's memory, which the limits keep to what fits: its start, and its end in the upper half.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span(
     // One word, as it is read as one just after it was written.
     u64,

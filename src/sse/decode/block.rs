@@ -8,6 +8,7 @@ use crate::sse::message::{Kept, Message};
 
 use super::{
     data::{Data, TooLarge},
+    feeds::Feeds,
     field::{self, Field},
 };
 
@@ -34,8 +35,21 @@ struct Value {
     said: bool,
     /// A piece of the chunk.
     here: Range<usize>,
-    /// It came with an earlier chunk, or in several.
-    own: Option<Kept>,
+    /// It came with an earlier chunk, or in several, and is in the memory that serves again.
+    copied: bool,
+    copy: String,
+    /// The copy, for the messages that need it.
+    shared: Option<Kept>,
+}
+
+/// What there is at a place between events.
+pub(super) enum Whole {
+    /// An event, up to here.
+    Event(usize),
+    /// Lines of one, up to here, and the start of a line.
+    Unfinished(usize),
+    /// Something that is not that simple.
+    Other,
 }
 
 impl Block {
@@ -48,14 +62,14 @@ impl Block {
     }
 
     /// What is left when the present block is given up.
-    pub(super) fn outlast(&self, chunk: &ByteString) -> Self {
+    pub(super) fn outlast(&self, chunk: &str) -> Self {
         Self {
             retry: self.retry,
             ..Self::resume(self.last_event_id(chunk))
         }
     }
 
-    pub(super) fn last_event_id<'a>(&'a self, chunk: &'a ByteString) -> &'a str {
+    pub(super) fn last_event_id<'a>(&'a self, chunk: &'a str) -> &'a str {
         self.last_event_id.as_str(chunk)
     }
 
@@ -73,7 +87,7 @@ impl Block {
     #[inline]
     pub(super) fn data_line(
         &mut self,
-        chunk: &ByteString,
+        chunk: &str,
         value: Range<usize>,
         limit: usize,
     ) -> Result<(), TooLarge> {
@@ -85,7 +99,7 @@ impl Block {
     #[inline(never)]
     pub(super) fn line(
         &mut self,
-        chunk: &ByteString,
+        chunk: &str,
         start: usize,
         line: &[u8],
         limit: usize,
@@ -98,8 +112,8 @@ impl Block {
             self.begun = true;
             return self.data.line(chunk, value, limit);
         }
-        if let Some(kept) = self.other(field, &line[from..]) {
-            kept.set(value);
+        if let Some(said) = self.other(field, &line[from..]) {
+            said.set(value);
         }
         Ok(())
     }
@@ -107,7 +121,7 @@ impl Block {
     /// Takes a line that was joined from several chunks. It may swap its memory for other memory.
     pub(super) fn joined(
         &mut self,
-        chunk: &ByteString,
+        chunk: &str,
         line: &mut String,
         limit: usize,
     ) -> Result<(), TooLarge> {
@@ -119,10 +133,60 @@ impl Block {
             return self.data.joined(chunk, line, from, limit);
         }
         let value = &line[from..];
-        if let Some(kept) = self.other(field, value.as_bytes()) {
-            kept.set_own(value);
+        if let Some(said) = self.other(field, value.as_bytes()) {
+            said.set_own(value);
         }
         Ok(())
+    }
+
+    /// Takes the lines of an event of at most `longest` bytes that begins at `start` of a text without CR. The block
+    /// must be empty, and stays so where that is no such event.
+    #[inline]
+    pub(super) fn whole(&mut self, text: &str, start: usize, longest: usize) -> Whole {
+        let whole = self.find_whole(text, start, longest);
+        if !matches!(whole, Whole::Event(_)) {
+            self.data.forget();
+        }
+        whole
+    }
+
+    #[inline]
+    fn find_whole(&mut self, text: &str, start: usize, longest: usize) -> Whole {
+        let bytes = text.as_bytes();
+        let (mut event, mut id) = (0..0, None);
+        let (mut at, mut length) = (start, 0);
+        let mut feeds = Feeds::new(start);
+        loop {
+            let Some(end) = feeds.next(bytes) else {
+                return Whole::Unfinished(at);
+            };
+            let line = &bytes[at..end];
+            if let Some(from) = field::data(line) {
+                length += line.len() - from + 1;
+                if self.data.put(at + from..end).is_none() {
+                    return Whole::Other;
+                }
+            } else if line.is_empty() {
+                break;
+            } else if let Some((field, from)) = field::parse(line) {
+                match field {
+                    Field::Event => event = at + from..end,
+                    Field::Id if !line.contains(&0) => id = Some(at + from..end),
+                    _ => return Whole::Other,
+                }
+            }
+            at = end + 1;
+        }
+        if at - start > longest || length == 0 {
+            return Whole::Other;
+        }
+        self.begun = true;
+        self.data.set_length(length);
+        self.event.here = event;
+        if let Some(id) = id {
+            self.last_event_id.set(id);
+        }
+        Whole::Event(at + 1)
     }
 
     #[inline]
@@ -170,19 +234,34 @@ impl Block {
         message
     }
 
+    /// Makes an event of what was [whole](Self::whole) in a text that is no chunk, and lets go of that.
+    pub(super) fn dispatch_copied(&mut self, text: &str) -> Message {
+        self.begun = false;
+        let message = self.copied(text);
+        self.event.clear();
+        self.last_event_id.detach(text);
+        message
+    }
+
     #[inline]
     fn message(&mut self, chunk: &ByteString) -> Message {
-        let (event, id) = (&self.event, &self.last_event_id);
-        let kept = id.own.clone();
-        if event.own.is_none() {
+        if !self.event.copied {
             if let Some(data) = self.data.take_alone() {
-                let (event, id) = (event.here.clone(), id.here.clone());
+                let (event, id) = (self.event.here.clone(), self.last_event_id.here.clone());
+                let kept = self.last_event_id.shared();
                 return Message::new(chunk.clone(), data.into(), event.into(), id, kept);
             }
         }
-        // One place that makes the handle, so that it is made where it is to be.
+        self.copied(chunk)
+    }
+
+    /// One place that makes the handle, so that it is made where it is to be.
+    #[inline]
+    fn copied(&mut self, chunk: &str) -> Message {
+        let kept = self.last_event_id.shared();
+        let (event, id) = (&self.event, &self.last_event_id);
         let (text, data, event, id) = match self.start() {
-            Some(start) if event.own.is_none() => {
+            Some(start) if !event.copied => {
                 let (event, id) = (event.after(start), id.after(start));
                 let (text, data) = self.data.take_from(chunk, start);
                 (text, data, event, id)
@@ -215,13 +294,19 @@ impl Block {
 
     /// Lets go of the chunk: copies what of it is still needed, so that an idle stream does not keep it alive.
     #[inline]
-    pub(super) fn detach(&mut self, chunk: &ByteString) {
-        self.last_event_id.detach(chunk);
+    pub(super) fn detach(&mut self, chunk: &str) {
+        self.detach_id(chunk);
         if self.begun {
             self.data.gather(chunk);
             self.event.detach(chunk);
             self.id.detach(chunk);
         }
+    }
+
+    /// The same, between events.
+    #[inline]
+    pub(super) fn detach_id(&mut self, chunk: &str) {
+        self.last_event_id.detach(chunk);
     }
 
     /// Does what a field without data does, and says where its value is to be kept.
@@ -255,44 +340,59 @@ impl Value {
     fn set(&mut self, here: Range<usize>) {
         self.said = true;
         self.here = here;
-        self.own = None;
+        self.copied = false;
+        self.shared = None;
     }
 
     fn set_own(&mut self, text: &str) {
-        self.said = true;
-        self.here = 0..0;
-        self.own = Some(text.into());
+        self.set(0..0);
+        self.copied = true;
+        self.copy.clear();
+        self.copy.shrink_to(KEPT);
+        self.copy.push_str(text);
     }
 
     #[inline]
     fn clear(&mut self) {
         self.said = false;
         self.here = 0..0;
-        self.own = None;
+        self.copied = false;
     }
 
     /// Makes the other value this one, if this has said anything, and clears this.
     #[inline]
     fn move_to(&mut self, other: &mut Self) {
         if self.said {
-            other.said = true;
-            other.here = self.here.clone();
-            other.own = self.own.take();
+            other.set(self.here.clone());
+            if self.copied {
+                other.copied = true;
+                std::mem::swap(&mut other.copy, &mut self.copy);
+            }
             self.clear();
         }
     }
 
     #[inline]
-    fn as_str<'a>(&'a self, chunk: &'a ByteString) -> &'a str {
-        match &self.own {
-            None => self.here(chunk),
-            Some(text) => text.as_str(),
+    fn as_str<'a>(&'a self, chunk: &'a str) -> &'a str {
+        if self.copied {
+            return &self.copy;
         }
+        self.here(chunk)
+    }
+
+    /// The copy, for a message to keep.
+    #[inline]
+    fn shared(&mut self) -> Option<Kept> {
+        if !self.copied {
+            return None;
+        }
+        let shared = self.shared.get_or_insert_with(|| self.copy.as_str().into());
+        Some(shared.clone())
     }
 
     /// The piece of the chunk that it is, or nothing.
     #[inline]
-    fn here<'a>(&self, chunk: &'a ByteString) -> &'a str {
+    fn here<'a>(&self, chunk: &'a str) -> &'a str {
         chunk.get(self.here.clone()).unwrap_or_default()
     }
 
@@ -306,10 +406,10 @@ impl Value {
     }
 
     #[inline]
-    fn detach(&mut self, chunk: &ByteString) {
-        if self.said && self.own.is_none() {
-            self.own = Some(self.here(chunk).into());
-            self.here = 0..0;
+    fn detach(&mut self, chunk: &str) {
+        if self.said && !self.copied {
+            let here = self.here.clone();
+            self.set_own(chunk.get(here).unwrap_or_default());
         }
     }
 }
@@ -324,3 +424,5 @@ fn push(text: &mut String, piece: &str) -> Range<usize> {
 
 /// How much more than the pieces is copied, to copy them in one.
 const NEAR: usize = 64;
+/// What is kept of the memory for values that are copied.
+const KEPT: usize = 1024;

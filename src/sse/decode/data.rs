@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytestring::ByteString;
+use crate::sse::message::Span;
 
 /// The lines of data of a block.
 ///
@@ -13,8 +13,9 @@ pub(super) struct Data {
     /// The lines before the ranges.
     before: Before,
     buffer: String,
-    /// Lines of the chunk.
-    here: Vec<Range<usize>>,
+    /// Lines of the chunk: so many of these.
+    here: [Span; RANGES],
+    count: usize,
     /// The bytes of all lines, with a line feed for each. So it is 0 while there is no line.
     length: usize,
 }
@@ -43,23 +44,43 @@ impl Data {
     #[inline]
     pub(super) fn line(
         &mut self,
-        chunk: &ByteString,
+        chunk: &str,
         line: Range<usize>,
         limit: usize,
     ) -> Result<(), TooLarge> {
         self.grow(line.len(), limit)?;
-        if self.here.len() == RANGES {
+        if self.count == RANGES {
             self.gather(chunk);
         }
-        self.here.push(line);
+        self.put(line);
         Ok(())
+    }
+
+    /// One more line, of the chunk, if there is room for it. [Its length](Self::set_length) does not count yet.
+    #[inline]
+    pub(super) fn put(&mut self, line: Range<usize>) -> Option<()> {
+        *self.here.get_mut(self.count)? = line.into();
+        self.count += 1;
+        Some(())
+    }
+
+    /// How long the lines are that were [put](Self::put), with a line feed each.
+    #[inline]
+    pub(super) fn set_length(&mut self, length: usize) {
+        self.length = length;
+    }
+
+    /// Forgets lines that were [put](Self::put), and do not count yet.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        self.count = 0;
     }
 
     /// The only line.
     #[inline]
     pub(super) fn alone(&mut self, line: Range<usize>) {
         self.length = line.len() + 1;
-        self.here.push(line);
+        self.put(line);
     }
 
     /// The only line, copied.
@@ -72,7 +93,7 @@ impl Data {
     /// One more line, from `from` on in what was joined from several chunks. It may swap its memory for other memory.
     pub(super) fn joined(
         &mut self,
-        chunk: &ByteString,
+        chunk: &str,
         line: &mut String,
         from: usize,
         limit: usize,
@@ -92,8 +113,8 @@ impl Data {
 
     /// Lets go of the chunk.
     #[inline]
-    pub(super) fn gather(&mut self, chunk: &ByteString) {
-        if !self.here.is_empty() {
+    pub(super) fn gather(&mut self, chunk: &str) {
+        if self.count > 0 {
             self.gather_here(chunk);
         }
     }
@@ -101,18 +122,17 @@ impl Data {
     /// Where the data is, if it is one line of the chunk.
     #[inline]
     pub(super) fn take_alone(&mut self) -> Option<Range<usize>> {
-        match (&self.before, &*self.here) {
-            (Before::None, [_]) => {
-                self.length = 0;
-                self.here.pop()
-            }
-            _ => None,
+        if self.count != 1 || !matches!(self.before, Before::None) {
+            return None;
         }
+        self.length = 0;
+        self.count = 0;
+        Some(self.here[0].into())
     }
 
     /// Everything, in memory that has room for `more`, and where in it. There must be some.
     #[inline]
-    pub(super) fn take(&mut self, chunk: &ByteString, more: usize) -> (String, Range<usize>) {
+    pub(super) fn take(&mut self, chunk: &str, more: usize) -> (String, Range<usize>) {
         let length = std::mem::take(&mut self.length).saturating_sub(1);
         match std::mem::take(&mut self.before) {
             Before::None => {}
@@ -120,44 +140,51 @@ impl Data {
             Before::Buffer(from) => return self.take_buffer(chunk, from, more),
         }
         let mut text = String::with_capacity(length + more);
-        let mut lines = self.here.iter();
+        let mut lines = self.lines();
         if let Some(first) = lines.next() {
-            text.push_str(&chunk[first.clone()]);
+            text.push_str(piece(chunk, first));
         }
         for line in lines {
             text.push('\n');
-            text.push_str(&chunk[line.clone()]);
+            text.push_str(piece(chunk, line));
         }
-        self.here.clear();
+        self.count = 0;
         (text, 0..length)
     }
 
     /// Where the first line begins, if all of them are in the chunk.
     #[inline]
     pub(super) fn first(&self) -> Option<usize> {
-        match (&self.before, self.here.first()) {
-            (Before::None, Some(line)) => Some(line.start),
+        match self.before {
+            Before::None => self.lines().next().map(|line| line.start),
             _ => None,
         }
     }
 
     /// Everything, where all of it [is in the chunk](Self::first), after what is in the chunk from `start` on.
     #[inline]
-    pub(super) fn take_from(&mut self, chunk: &ByteString, start: usize) -> (String, Range<usize>) {
+    pub(super) fn take_from(&mut self, chunk: &str, start: usize) -> (String, Range<usize>) {
         let length = std::mem::take(&mut self.length).saturating_sub(1);
-        let mut lines = self.here.iter();
-        let first = lines.next().map_or(start..start, Range::clone);
+        let mut lines = self.lines();
+        let first = lines.next().unwrap_or(start..start);
         let before = first.start - start;
         let mut text = String::with_capacity(before + length);
         text.push_str(piece(chunk, start..first.end));
         for line in lines {
             text.push('\n');
             if !line.is_empty() {
-                text.push_str(piece(chunk, line.clone()));
+                text.push_str(piece(chunk, line));
             }
         }
-        self.here.clear();
+        self.count = 0;
         (text, before..before + length)
+    }
+
+    /// The lines of the chunk.
+    #[inline]
+    fn lines(&self) -> impl Iterator<Item = Range<usize>> {
+        let here = self.here.iter().take(self.count);
+        here.map(|&line| line.into())
     }
 
     #[inline]
@@ -171,13 +198,12 @@ impl Data {
     }
 
     #[inline(never)]
-    fn gather_here(&mut self, chunk: &ByteString) {
-        let here = std::mem::take(&mut self.here);
-        for line in &here {
-            self.append(&chunk[line.clone()]);
+    fn gather_here(&mut self, chunk: &str) {
+        let here = self.here;
+        for line in here.into_iter().take(self.count) {
+            self.append(piece(chunk, line.into()));
         }
-        self.here = here;
-        self.here.clear();
+        self.count = 0;
     }
 
     fn append(&mut self, line: &str) {
@@ -189,12 +215,7 @@ impl Data {
     }
 
     #[inline(never)]
-    fn take_buffer(
-        &mut self,
-        chunk: &ByteString,
-        from: usize,
-        more: usize,
-    ) -> (String, Range<usize>) {
+    fn take_buffer(&mut self, chunk: &str, from: usize, more: usize) -> (String, Range<usize>) {
         self.before = Before::Buffer(from);
         self.gather(chunk);
         self.before = Before::None;
@@ -215,7 +236,7 @@ impl Data {
 
 /// A piece of the chunk.
 #[inline]
-fn piece(chunk: &ByteString, range: Range<usize>) -> &str {
+fn piece(chunk: &str, range: Range<usize>) -> &str {
     chunk.get(range).unwrap_or_default()
 }
 

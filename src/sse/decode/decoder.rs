@@ -12,7 +12,7 @@ use crate::sse::{
 
 use super::{
     Limits,
-    block::Block,
+    block::{Block, Whole},
     field,
     lines::{self, Line, Lines},
     utf8::Utf8,
@@ -202,7 +202,17 @@ impl Decoder {
     /// Takes the event that [`seek`](Self::seek) has found.
     #[inline]
     pub(crate) fn take_found(&mut self) -> Message {
+        if self.lines.has_whole() {
+            return self.take_completed();
+        }
         self.block.dispatch(self.lines.chunk())
+    }
+
+    #[inline(never)]
+    fn take_completed(&mut self) -> Message {
+        let message = self.block.dispatch_copied(self.lines.completed());
+        self.lines.clear_joined();
+        message
     }
 
     /// How long a line that is an event may be. More than this is for those who know what to say of it.
@@ -259,11 +269,23 @@ impl Decoder {
                 }
             }
             if self.lines.is_plain() && !self.lines.is_cut() {
+                if self.block.is_empty() {
+                    match self.read_whole() {
+                        Stop::Event => return Ok(true),
+                        Stop::End if self.lines.is_used_up() => return Ok(false),
+                        Stop::End | Stop::Blank => {}
+                    }
+                }
                 match self.read_plain()? {
                     Stop::Event => return Ok(true),
                     Stop::Blank => continue,
                     Stop::End => {}
                 }
+            } else if self.lines.has_whole() {
+                if self.read_aside() {
+                    return Ok(true);
+                }
+                continue;
             } else if self.block.is_empty()
                 && self.lines.is_at_joined()
                 && self.lines.has_joined(self.longest())
@@ -273,12 +295,47 @@ impl Decoder {
             }
             let Some(line) = self.lines.next() else {
                 self.block.detach(self.lines.chunk());
-                return self.check_line(self.lines.unfinished()).map(|()| false);
+                self.check_line(self.lines.unfinished())?;
+                if self.lines.resume() {
+                    continue;
+                }
+                return Ok(false);
             };
             if self.read_line(line)? {
                 return Ok(true);
             }
         }
+    }
+
+    /// Reads an event that is whole in a chunk without CR, or sets aside what there is of it.
+    #[inline]
+    fn read_whole(&mut self) -> Stop {
+        let longest = self.longest();
+        let (chunk, start, _) = self.lines.rest();
+        match self.block.whole(chunk, start, longest) {
+            Whole::Event(next) => {
+                self.lines.move_to(next, next - 1);
+                return Stop::Event;
+            }
+            Whole::Unfinished(end) if self.lines.set_aside(end, longest) => {
+                self.block.detach_id(self.lines.chunk());
+            }
+            Whole::Unfinished(_) | Whole::Other => {}
+        }
+        Stop::End
+    }
+
+    /// Reads what was set aside: as an event, if the chunk completes it, and else line by line.
+    #[inline(never)]
+    fn read_aside(&mut self) -> bool {
+        let longest = self.longest();
+        if let Some(text) = self.lines.complete(longest) {
+            if let Whole::Event(_) = self.block.whole(text, 0, longest) {
+                return true;
+            }
+        }
+        self.lines.rewind();
+        false
     }
 
     /// Reads the lines of a chunk without CR.

@@ -18,6 +18,10 @@ pub(super) struct Lines {
     cr: usize,
     /// The start of a line whose end has not come.
     cut: String,
+    /// How much of that are whole lines before it, of the same event.
+    whole: usize,
+    /// What is to be read after the chunk.
+    after: ByteString,
     /// How long the last line was that came in several chunks: the next one may be like it.
     expected: usize,
     /// The last line ended with the CR that ended its chunk: an LF that follows belongs to it.
@@ -61,7 +65,79 @@ impl Lines {
     /// Whether the next line begins in an earlier chunk, and more of it is here.
     #[inline]
     pub(super) fn is_at_joined(&self) -> bool {
-        self.more && !self.cut.is_empty()
+        self.more && !self.cut.is_empty() && self.whole == 0
+    }
+
+    /// Whether there are whole lines before the next one that were not read.
+    #[inline]
+    pub(super) fn has_whole(&self) -> bool {
+        self.whole > 0
+    }
+
+    /// Sets the rest of the chunk aside, as it is the start of an event: lines up to `whole`, and a piece of one.
+    /// That is for events that are small, in chunks that are not.
+    #[inline]
+    pub(super) fn set_aside(&mut self, whole: usize, longest: usize) -> bool {
+        let rest = self.chunk.get(self.at..).unwrap_or_default();
+        let fits = rest.len() <= longest.min(COPIED) && self.chunk.len() >= FEW;
+        if !fits || whole <= self.at || !self.after.is_empty() {
+            return false;
+        }
+        self.cut.push_str(rest);
+        self.whole = whole - self.at;
+        self.at = self.chunk.len();
+        self.more = false;
+        true
+    }
+
+    /// The event that was [set aside](Self::set_aside), if its end is here and it has at most `longest` bytes. It is
+    /// read then, and to be [forgotten](Self::clear_joined) before the next line is asked for.
+    pub(super) fn complete(&mut self, longest: usize) -> Option<&str> {
+        let end = self.blank()?;
+        let rest = self.chunk.get(self.at..end)?;
+        if self.cut.len() + rest.len() > longest.min(COPIED) {
+            return None;
+        }
+        self.cut.push_str(rest);
+        self.whole = self.cut.len();
+        self.at = end;
+        Some(&self.cut)
+    }
+
+    /// Reads what was [set aside](Self::set_aside) as a chunk, and after that the rest of this one.
+    pub(super) fn rewind(&mut self) {
+        self.after = self.chunk.slice_ref(&self.chunk[self.at..]);
+        self.whole = 0;
+        let text = std::mem::take(&mut self.cut);
+        self.load(text.into());
+    }
+
+    /// Goes on where it was [rewound](Self::rewind), if it was.
+    pub(super) fn resume(&mut self) -> bool {
+        let after = std::mem::take(&mut self.after);
+        self.load(after);
+        self.more
+    }
+
+    /// What was completed.
+    pub(super) fn completed(&self) -> &str {
+        &self.cut
+    }
+
+    /// Where the lines of the event end that goes on here, if that is before any CR.
+    fn blank(&mut self) -> Option<usize> {
+        let bytes = &self.chunk.as_bytes()[..self.cr];
+        if self.cut.ends_with('\n') && bytes.get(self.at) == Some(&b'\n') {
+            return Some(self.at + 1);
+        }
+        let mut at = self.at;
+        loop {
+            let end = find_near(b'\n', bytes, at);
+            at = end + 1;
+            if bytes.get(at)? == &b'\n' {
+                return Some(at + 1);
+            }
+        }
     }
 
     /// Whether the rest of the chunk is known to be the start of a line.
@@ -92,13 +168,14 @@ impl Lines {
 
     /// Forgets the line of [`Line::Joined`], and its memory where that has become large.
     pub(super) fn clear_joined(&mut self) {
+        self.whole = 0;
         self.cut.clear();
         self.cut.shrink_to(KEPT);
     }
 
     /// The length of the line whose end has not come.
     pub(super) fn unfinished(&self) -> usize {
-        self.cut.len()
+        self.cut.len() - self.whole
     }
 
     /// Whether the chunk was read to its end, and a new one is needed.
@@ -343,6 +420,8 @@ const PIECE: usize = 16;
 const LONG: usize = 1024;
 /// Lines up to here are searched byte by byte, which is faster than to set up a vector search.
 const SHORT: usize = 32;
+/// A chunk that is smaller holds no event and the start of another, mostly.
+const FEW: usize = 64;
 /// More than this is not set aside before it comes.
 const EXPECTED: usize = 128 * 1024;
 /// What is kept of the memory for lines that came in pieces.

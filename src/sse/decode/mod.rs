@@ -7,6 +7,7 @@
 mod block;
 mod data;
 mod decoder;
+mod feeds;
 mod field;
 mod limits;
 mod lines;

@@ -95,4 +95,4 @@ fn unfinished(bytes: &[u8]) -> usize {
 }
 
 /// As far as the look at a chunk's start goes.
-const SAMPLE: usize = 256;
+const SAMPLE: usize = 128;
