@@ -251,6 +251,33 @@ fn many_lines_of_data_are_one_event_at_every_cut() {
 }
 
 #[test]
+fn an_event_may_go_on_in_the_next_chunk() {
+    let many = "data: x\n".repeat(20);
+    let events = [
+        "event: a\nid: 1\ndata: one\ndata:two\ndata\n\n",
+        "event: b\nid: 2\ndata: alone, but for its name\n\n",
+        "data: no id\ndata:  of its own\n\n",
+        "id: 3\nevent: nothing\n\n",
+        ": a comment\nevent: c\nretry: 70\ndata: and a retry\nid: 4\n\n",
+        "id: 5\0\ndata: an id\ndata: with NUL\n\n",
+        "event: d\nid\ndata: größer\ndata: \u{1f980}\n\n",
+        &format!("id: 6\n{many}\n"),
+        "event: e\r\ndata: with\ndata: CR\r\n\n",
+        "event: f\ndata: f\nunknown: f\nevent: g\nid: 7\nid: 8\n\n",
+    ];
+    for turn in 0..events.len() {
+        let (before, after) = events.split_at(turn);
+        let stream = [after.concat(), before.concat(), after.concat()].concat();
+        let want = plain::decode(stream.as_bytes());
+        for size in 60..stream.len().min(400) {
+            let got = decode(Decoder::new(), stream.as_bytes().chunks(size));
+            let got = got.expect("no limit is near");
+            assert_eq!(got, want, "in chunks of {size}, from the event {turn} on");
+        }
+    }
+}
+
+#[test]
 fn no_limit_is_more_than_places_of_four_bytes_allow() {
     let most = Limits::new().line(usize::MAX).event(usize::MAX);
     assert_eq!(most, Limits::new().line(1 << 30).event(1 << 31));

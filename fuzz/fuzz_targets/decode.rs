@@ -86,7 +86,9 @@ fn pieces<'a>(mut rest: &'a [u8], sizes: &[u8]) -> Vec<&'a [u8]> {
     let mut sizes = sizes.iter().cycle();
     let some = sizes.clone().take(4).any(|&size| size % 32 > 0);
     while !rest.is_empty() && some {
-        let size = usize::from(sizes.next().copied().unwrap_or(1) % 32);
+        let size = sizes.next().copied().unwrap_or(1);
+        // Large ones as well: an event that begins in a chunk of some size may be set aside whole.
+        let size = usize::from(size % 32) << (size / 64 * 2);
         let (piece, after) = rest.split_at(rest.len().min(size));
         out.push(piece);
         rest = after;
