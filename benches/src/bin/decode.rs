@@ -86,7 +86,11 @@ fn run(title: &str, events: impl Iterator<Item = String>, sizes: &[usize]) {
             "decode, {title}, {} B an event, chunks of {size} B",
             bytes as u64 / count
         );
-        table(&title, rows(whole, size, count));
+        let mut rows = rows(whole, size, count);
+        if !title.contains("lines") {
+            rows.pop();
+        }
+        table(&title, rows);
     }
 }
 
@@ -152,6 +156,25 @@ fn rows(whole: &'static [u8], size: usize, count: u64) -> Vec<Row> {
                         black_box(std::mem::take(&mut event));
                     }
                 }
+            }
+            count
+        }),
+        // What is made of several lines is memory of its own, to which each line is copied.
+        Row::new("limit, and one copy of each line", move || {
+            let (size_of_event, mut event) = (whole.len() / count as usize, Vec::new());
+            for chunk in whole.chunks(size) {
+                black_box(simdutf8::basic::from_utf8(chunk).is_ok());
+                let mut start = 0;
+                for end in memchr::memchr_iter(b'\n', chunk) {
+                    if start == end {
+                        black_box(std::mem::take(&mut event));
+                    } else if event.capacity() == 0 {
+                        event = Vec::with_capacity(size_of_event);
+                    }
+                    event.extend_from_slice(&chunk[start..end]);
+                    start = end + 1;
+                }
+                event.extend_from_slice(&chunk[start..]);
             }
             count
         }),
