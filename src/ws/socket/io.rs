@@ -23,9 +23,9 @@ use crate::ws::{CloseFrame, deflate::DeflateIo};
 
 /// The most pongs that wait to be sent. A peer that pings and does not read gets the newest ones.
 const MAX_PONGS: usize = 16;
-/// So much cheaper is a byte of a large message than one that is copied, looked at and handed over in small pieces. A
-/// turn that ends in the middle of it is dear: the others push it out of the cache.
-const CHEAP: usize = 4;
+/// So many bytes of a large message count as one: none is copied, looked at or handed over in small pieces, and a turn
+/// that ends in the middle of a message is dear, since the others push it out of the cache. One of 1 MiB fits a turn.
+const CHEAP: usize = 8;
 
 /// A transport, the bytes read ahead of it, and what was found in them.
 ///
