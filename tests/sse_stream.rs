@@ -124,6 +124,50 @@ fn a_body_of_comments_does_not_keep_the_task() {
     assert_eq!(now(&mut stream), None, "it gives way");
 }
 
+const STREAMS: [&str; 6] = [
+    "data: one\n\n",
+    "id: 7\nevent: e\ndata: one\ndata: two\n\ndata: three\n\n",
+    "id: 7\n\ndata: one\n\ndata: unfin",
+    ": a comment\ndata: one\r\n\r\nid: 8\ndata: two\n\n",
+    "data: one\r\r: a comm",
+    "event: e\nid: 9\ndata: a\ndata\ndata: b\n\n\n:c\nretry: 5\ndata: d\n\n",
+];
+
+/// A stream may be idle for hours, and its last chunk be a slice of a large buffer.
+#[test]
+fn who_waits_for_the_body_holds_none_of_its_chunks() {
+    for text in STREAMS {
+        let chunk = Bytes::from(text.to_owned());
+        let body = stream::iter([Ok::<_, io::Error>(chunk.clone())]).chain(stream::pending());
+        let mut events = EventStream::from_stream(body);
+        while events.next().now_or_never().is_some() {}
+        assert!(chunk.is_unique(), "{text:?}");
+    }
+}
+
+#[test]
+fn waits_anywhere_change_nothing() {
+    for text in STREAMS {
+        let mut decoder = Decoder::new();
+        decoder.push_bytes(Bytes::from(text));
+        let whole: Vec<_> = decoder.map(|message| format!("{message:?}")).collect();
+        for piece in 1..=text.len() {
+            let pieces = (0..text.len()).step_by(piece);
+            let steps = pieces.flat_map(|at| {
+                let piece = &text[at..text.len().min(at + piece)];
+                [Step::Wait, Step::Data(piece), Step::Wait]
+            });
+            let mut events = messages(steps);
+            let mut got = Vec::new();
+            for _poll in 0..4 * text.len() {
+                got.extend(events.next().now_or_never().flatten());
+            }
+            let got: Vec<_> = got.iter().map(|message| format!("{message:?}")).collect();
+            assert_eq!(got, whole, "{text:?} in pieces of {piece}");
+        }
+    }
+}
+
 #[test]
 fn a_stream_of_bytes_will_do() {
     let bytes = stream::iter(["retry: 5\nda", "ta: a\n\n"]);

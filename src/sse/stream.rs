@@ -174,13 +174,17 @@ where
             if *this.ended {
                 return Poll::Ready(None);
             }
-            match ready!(this.body.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => push(this.decoder, frame),
-                Some(Err(error)) => {
+            match this.body.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => push(this.decoder, frame),
+                Poll::Ready(Some(Err(error))) => {
                     *this.ended = true;
                     return Poll::Ready(Some(Err(Error::body(error))));
                 }
-                None => *this.ended = true,
+                Poll::Ready(None) => *this.ended = true,
+                Poll::Pending => {
+                    this.decoder.release();
+                    return Poll::Pending;
+                }
             }
         }
         // A body that is always ready and says nothing must not keep the task for itself.

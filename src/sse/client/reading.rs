@@ -69,6 +69,7 @@ impl Reading {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Error::body(error))),
                 Poll::Ready(None) => self.ended = true,
                 Poll::Pending => {
+                    self.decoder.release();
                     self.is_healthy(cx);
                     return match watch {
                         Some(watch) => watch.poll(cx).map(Err),

@@ -227,6 +227,12 @@ impl Decoder {
         self.lines.is_used_up() && self.queue.is_empty()
     }
 
+    /// Lets go of the memory of what has been read. For those who wait for more: with each piece of a few bytes it would
+    /// take a good part of the time.
+    pub(crate) fn release(&mut self) {
+        self.lines.release();
+    }
+
     /// After [`take_line`](Self::take_line) and [`take_joined`](Self::take_joined) had none: reads until an event is complete, which is then to be
     /// [taken](Self::take_found), or until there is nothing more.
     #[inline(never)]

@@ -53,6 +53,14 @@ impl Lines {
         self.cr = find(b'\r', self.chunk.as_bytes(), self.at);
     }
 
+    /// Lets go of a chunk that was read to its end.
+    pub(super) fn release(&mut self) {
+        if !self.more {
+            self.chunk = ByteString::new();
+            (self.at, self.lf, self.cr) = (0, 0, 0);
+        }
+    }
+
     pub(super) fn chunk(&self) -> &ByteString {
         &self.chunk
     }
