@@ -174,6 +174,27 @@ fn a_bad_byte_of_text_ends_it_at_once() {
     }
 }
 
+/// A transport that always has a little more must not keep the thread from the others.
+#[test]
+fn a_turn_has_so_many_reads() {
+    for piece in [1, 7, 64, 4096, 0] {
+        let (mut run, far, got) = keeping(Limits::new());
+        far.piece(piece);
+        let size = if piece == 1 { 100_000 } else { 1 << 20 };
+        let frame = Frame::binary(vec![7; size]).masked();
+        let reads = frame
+            .len()
+            .div_ceil(if piece == 0 { 65_550 } else { piece });
+        far.send(frame);
+        let turns = run.go();
+        assert_eq!(got.take().len(), 1);
+        assert!(
+            turns * 1100 >= reads,
+            "{piece}: {reads} reads in {turns} turns"
+        );
+    }
+}
+
 /// What a peer stops in is no message, and not a panic.
 #[test]
 fn one_that_is_cut_is_none() {

@@ -157,6 +157,29 @@ async fn a_flood_of_nothing_has_an_end() {
     assert!(error.may_pass());
 }
 
+/// What is kept has come: nobody waits for the rest, also without a timer.
+#[tokio::test]
+async fn a_bare_stream_waits_for_no_more_than_is_kept() {
+    let reason = "n".repeat(4096);
+    for (framing, size) in [
+        ("content-length: 5000\r\n", ""),
+        ("transfer-encoding: chunked\r\n", "1388\r\n"),
+    ] {
+        let (near, mut far) = duplex(1 << 16);
+        let answer = format!("HTTP/1.1 403 No\r\n{framing}\r\n{size}{reason}");
+        tokio::spawn(async move {
+            let mut head = [0; 1024];
+            let _ = far.read(&mut head).await;
+            far.write_all(answer.as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let request = Request::get("ws://here.test/ws").body(()).unwrap();
+        let io = HyperIo::new(TokioIo::new(near));
+        let error = Connector::new().over(io, request).await.err().unwrap();
+        assert_eq!(body(&error), reason.as_bytes(), "{framing}");
+    }
+}
+
 /// Over a bare stream, whatever the framing; a refusal that is not told to its end is no time-out.
 #[tokio::test(start_paused = true)]
 async fn a_bare_stream_waits_as_long() {

@@ -118,7 +118,7 @@ async fn excerpt<T>(
 where
     T: AsyncRead + Unpin,
 {
-    while bytes.len() < MAX_BODY && !framing.is_complete(&bytes) {
+    while bytes.len() < MAX_BODY && !framing.is_enough(&bytes, EXCERPT) {
         let read = pin!(read_some(&mut io, &mut bytes));
         // What came before an untimely end is better than nothing.
         let Either::Left((Ok(true), _)) = select(read, &mut enough).await else {

@@ -75,11 +75,15 @@ impl Framing {
         matches!(self, Self::Length(_))
     }
 
-    pub(super) fn is_complete(&self, bytes: &[u8]) -> bool {
+    /// Whether all of it has come, or `enough` bytes of it.
+    pub(super) fn is_enough(&self, bytes: &[u8], enough: usize) -> bool {
         match self {
-            Self::Chunked => chunks(bytes).1,
-            Self::Length(length) => bytes.len() >= *length,
-            Self::UntilEnd => false,
+            Self::Chunked => {
+                let (body, complete) = chunks(bytes);
+                complete || body.len() >= enough
+            }
+            Self::Length(length) => bytes.len() >= enough.min(*length),
+            Self::UntilEnd => bytes.len() >= enough,
         }
     }
 

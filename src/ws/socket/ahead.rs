@@ -78,18 +78,21 @@ impl Ahead {
     /// Unread bytes may stay for long: moves them where they take no more memory than they need, and leaves the
     /// buffer to the others.
     pub(super) fn settle(&mut self) {
-        if let Some(buffer) = self.0.take_if(|buffer| buffer.is_at_least(SIZE)) {
-            let mut settled = Plain::new(buffer.len());
-            settled.push(buffer.as_ref().as_ref());
-            self.0 = Some(Box::new(settled));
+        if let Some(buffer) = self.0.take_if(|buffer| is_shared(buffer)) {
+            self.0 = Some(Box::new(Plain::copy_of((*buffer).as_ref())));
             SPARE.set(Some(buffer));
         }
     }
 
     /// Drops the unread bytes.
     pub(super) fn clear(&mut self) {
-        if let Some(buffer) = self.0.take().filter(|buffer| buffer.is_at_least(SIZE)) {
+        if let Some(buffer) = self.0.take().filter(|buffer| is_shared(buffer)) {
             SPARE.set(Some(buffer));
         }
     }
+}
+
+/// Whether it is the buffer of a thread: a copy of unread bytes is never larger than these.
+fn is_shared(buffer: &Plain) -> bool {
+    buffer.is_at_least(SIZE + 1)
 }

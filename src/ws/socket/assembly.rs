@@ -9,7 +9,8 @@ use crate::ws::{Message, MessageKind, Text};
 
 /// Collects the payload of a message whose end has not come.
 ///
-/// It has memory for what has come, up to sixteen times as much while it grows, and never what a header only promised.
+/// It has memory for what has come, up to sixteen times as much while it grows, and never what a header only promised. Of
+/// that, no more has been written to than twice what has come. (Memory that is used again may be a quarter larger.)
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     text: Option<Utf8Check>,
@@ -159,4 +160,34 @@ fn unmask_blocks<const BLOCK: usize>(bytes: &mut [u8], mask: [u8; 4]) -> &mut [u
         }
     }
     blocks.into_remainder()
+}
+
+/// The same to other memory of the same size, in one pass.
+pub(super) fn unmask_to(plain: &mut [u8], masked: &[u8], mask: [u8; 4]) {
+    if mask == [0; 4] {
+        return plain.copy_from_slice(masked);
+    }
+    let (plain, masked) = unmask_blocks_to::<64>(plain, masked, mask);
+    let (plain, masked) = unmask_blocks_to::<16>(plain, masked, mask);
+    for ((to, byte), mask) in plain.iter_mut().zip(masked).zip(mask.into_iter().cycle()) {
+        *to = byte ^ mask;
+    }
+}
+
+/// The rests are returned.
+#[inline]
+fn unmask_blocks_to<'a, 'b, const BLOCK: usize>(
+    plain: &'a mut [u8],
+    masked: &'b [u8],
+    mask: [u8; 4],
+) -> (&'a mut [u8], &'b [u8]) {
+    let wide: [u8; BLOCK] = std::array::from_fn(|at| mask[at % 4]);
+    let mut plain = plain.chunks_exact_mut(BLOCK);
+    let mut masked = masked.chunks_exact(BLOCK);
+    for (to, block) in plain.by_ref().zip(masked.by_ref()) {
+        for ((to, byte), mask) in to.iter_mut().zip(block).zip(wide) {
+            *to = byte ^ mask;
+        }
+    }
+    (plain.into_remainder(), masked.remainder())
 }

@@ -296,7 +296,13 @@ impl Inspector {
             let control = self.control.get_or_insert_default();
             control.extend(unmasked.map(|(byte, mask)| byte ^ mask));
         } else if let Some(progress) = &mut self.message {
-            let end = self.frame.end();
+            let end = match progress.taking {
+                Taking::Whole => self.frame.end(),
+                // It goes again before it has grown much.
+                Taking::Parts | Taking::Nothing => {
+                    Some(piece.len().max(progress.assembly.len()) as u64)
+                }
+            };
             if let Err(fault) = progress.assembly.push(piece, mask, end) {
                 return self.fault(fault);
             }
@@ -335,10 +341,14 @@ impl Inspector {
         let progress = self.message.as_deref_mut()?;
         let left = usize::try_from(self.frame.left).unwrap_or(usize::MAX);
         let in_payload = self.state == State::Payload && !self.frame.is_control();
-        if !in_payload || left < LEAST_ROOM || progress.taking != Taking::Whole {
+        if !in_payload || progress.taking != Taking::Whole {
             return None;
         }
-        let most = left.min(MOST_ROOM);
+        // Room is written to before it is read to: twice what has come is enough.
+        let most = left.min(MOST_ROOM).min(progress.assembly.len());
+        if most < LEAST_ROOM {
+            return None;
+        }
         let room = progress.assembly.room(most, self.frame.end());
         (room.len() >= LEAST_ROOM).then_some(room)
     }

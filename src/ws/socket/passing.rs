@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    assembly::unmask,
+    assembly::unmask_to,
     control::NOT_UTF8,
     header::Small,
     io::{End, Io},
@@ -36,27 +36,32 @@ impl<T> Io<T> {
     fn unmasked(&self, batch: &mut Batch, budget: &mut Budget) -> (usize, Bytes) {
         let mut unread = self.pass();
         let mut plain = Vec::new();
-        let mut count = 0;
+        let (mut count, mut end) = (0, 0);
         while batch.has_room() && !budget.is_spent() {
             let Some(small) = self.inspector().small(unread) else {
                 break;
             };
             let (frame, rest) = unread.split_at(small.head + small.length);
             if count == 0 {
-                // A message that comes alone is as large as its memory.
-                plain.reserve_exact(match rest.is_empty() {
-                    true => small.length,
-                    false => unread.len(),
-                });
+                // A message that comes alone is as large as its memory. Zeros are cheaper than a second pass.
+                plain = vec![
+                    0;
+                    if rest.is_empty() {
+                        small.length
+                    } else {
+                        unread.len()
+                    }
+                ];
             }
-            let start = plain.len();
-            plain.extend_from_slice(&frame[small.head..]);
-            unmask(&mut plain[start..], small.mask);
+            let start = end;
+            end += small.length;
+            unmask_to(&mut plain[start..end], &frame[small.head..], small.mask);
             batch.reserve(small.length);
             budget.spend(1, 0);
             count += 1;
             unread = rest;
         }
+        plain.truncate(end);
         (count, Bytes::from(plain))
     }
 }

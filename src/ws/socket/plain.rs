@@ -18,6 +18,9 @@ const PAGE: usize = 4 << 10;
 /// is no connection.
 const KEPT: usize = 8 << 20;
 
+/// In how many pieces, so that a search among them is short.
+const PIECES: usize = KEPT / LARGE;
+
 /// What large messages have left behind, the oldest first.
 // Of the process, not of the thread: a message may be dropped elsewhere than it came. It is locked for a few steps,
 // twice for a message of at least 32 KiB.
@@ -124,6 +127,19 @@ impl Plain {
         new
     }
 
+    /// These bytes, in memory of just their size.
+    pub(super) fn copy_of(bytes: &[u8]) -> Self {
+        let memory = bytes.to_vec();
+        if memory.capacity() >= LARGE {
+            spare(|spare| spare.lent += memory.capacity());
+        }
+        Self {
+            end: memory.len(),
+            memory,
+            start: 0,
+        }
+    }
+
     /// Forgets what came, and begins again.
     pub(super) fn clear(&mut self) {
         self.start = match self.is_at_least(LARGE) {
@@ -154,13 +170,9 @@ impl Plain {
 
     /// Cuts it in two; the end is returned.
     pub(super) fn split_off(&mut self, at: usize) -> Self {
-        let memory = self.as_ref()[at..].to_vec();
+        let rest = Self::copy_of(&self.as_ref()[at..]);
         self.end = self.start + at;
-        Self {
-            end: memory.len(),
-            memory,
-            start: 0,
-        }
+        rest
     }
 
     /// All that came. It takes up to half as much memory again as it is long.
@@ -231,7 +243,7 @@ impl Spare {
         self.bytes += piece.capacity();
         self.pieces.push_back(piece);
         let mut gone = Vec::new();
-        while self.bytes > most {
+        while self.bytes > most || self.pieces.len() > PIECES {
             let Some(oldest) = self.pieces.pop_front() else {
                 break;
             };

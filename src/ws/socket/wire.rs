@@ -37,6 +37,9 @@ pub(super) struct Budget {
     bytes: usize,
 }
 
+/// What a read costs at least, in bytes: a turn has 1,024 of them, however little each brings.
+const A_READ: usize = 256;
+
 /// What reading led to.
 pub(super) enum Read {
     /// Whole messages are there to be decoded.
@@ -182,7 +185,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
                 Poll::Pending => return Read::Dry,
                 Poll::Ready(Some(cost)) => {
                     *heard = true;
-                    budget.spend(0, cost);
+                    budget.spend(0, cost.max(A_READ));
                 }
                 Poll::Ready(None) => {}
             }
