@@ -86,7 +86,7 @@ fn upgrade(headers: &HeaderMap, key: &HeaderValue) -> Result<(), InvalidAnswer> 
 ///         .header("connection", "upgrade")
 ///         .header("upgrade", "websocket")
 ///         .header("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-///     Ok::<_, Infallible>(response.body(()).expect("a response"))
+///     Ok::<_, Infallible>(response.body(String::new()).expect("a response"))
 /// });
 /// let request = Request::get("ws://localhost/").body(()).expect("a request");
 /// let connector = Connector::new();
