@@ -9,13 +9,11 @@ use std::{
 
 use futures_io::AsyncRead;
 
-use super::plain::Plain;
+use super::{header, plain::Plain};
 
 /// How much one read may bring. Large, because a read costs a system call; shared, because an idle connection must
 /// not pay for it. A frame of 64 KiB comes in one, with its header.
-const SIZE: usize = (64 << 10) + LONGEST_HEAD;
-/// A frame header of a client, in bytes (RFC 6455, section 5.2).
-const LONGEST_HEAD: usize = 14;
+const SIZE: usize = (64 << 10) + header::LONGEST;
 
 thread_local! {
     /// The buffer of this thread, while no connection holds unread bytes in it.

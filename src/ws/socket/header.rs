@@ -37,13 +37,16 @@ pub(super) struct Small {
     pub(super) length: usize,
 }
 
+/// The longest header of a frame that is masked, in bytes (section 5.2).
+pub(super) const LONGEST: usize = 14;
+
 /// A header as far as it has come. Each byte is judged when it comes.
 #[derive(Debug)]
 pub(super) struct Header {
     /// The mask bit that the peer's frames must have: a client's is set, a server's is not (section 5.1).
     mask_bit: u8,
     len: u8,
-    bytes: [u8; 14],
+    bytes: [u8; LONGEST],
 }
 
 impl Frame {
@@ -76,7 +79,7 @@ impl Header {
         Self {
             mask_bit: if peer_masks { 0x80 } else { 0 },
             len: 0,
-            bytes: [0; 14],
+            bytes: [0; LONGEST],
         }
     }
 
