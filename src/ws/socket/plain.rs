@@ -24,12 +24,7 @@ const PIECES: usize = KEPT / LARGE;
 /// What large messages have left behind, the oldest first.
 // Of the process, not of the thread: a message may be dropped elsewhere than it came. It is locked for a few steps,
 // twice for a message of at least 32 KiB.
-static SPARE: Mutex<Spare> = Mutex::new(Spare {
-    pieces: VecDeque::new(),
-    bytes: 0,
-    lent: 0,
-    users: 0,
-});
+static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
 
 #[derive(Debug)]
 struct Spare {
@@ -217,6 +212,15 @@ fn spare<R>(act: impl FnOnce(&mut Spare) -> R) -> R {
 }
 
 impl Spare {
+    const fn new() -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            bytes: 0,
+            lent: 0,
+            users: 0,
+        }
+    }
+
     /// The newest that fits: it is the likeliest to be in the cache of the processor.
     fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
         let fits = capacity..=capacity.saturating_add(capacity / 4);
@@ -271,12 +275,8 @@ mod tests {
     const PIECE: usize = 1 << 20;
 
     fn spare(sizes: &[usize]) -> Spare {
-        let mut spare = Spare {
-            pieces: VecDeque::new(),
-            bytes: 0,
-            lent: 0,
-            users: 1,
-        };
+        let mut spare = Spare::new();
+        spare.users = 1;
         for &size in sizes {
             spare.put(Vec::with_capacity(size));
         }
